@@ -1,0 +1,100 @@
+# A thin front: it installs what is missing, then calls Meson. `make help` lists
+# the targets.
+
+PREFIX ?= /usr/local
+# Warnings are errors where the project is checked (.ci/run), not where it is used.
+WERROR ?= false
+# For `make fuzz FUZZ=name SECONDS=60`.
+FUZZ ?=
+SECONDS ?= 60
+
+BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
+	libjansson-dev libhttp-parser-dev libcmocka-dev scdoc
+TEST_PACKAGES = g++ python3 python3-pytest openssl gnutls-bin curl procps
+LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 git binutils
+FUZZ_PACKAGES = clang libclang-rt-dev
+DEMO_PACKAGES = curl openssl python3 ca-certificates
+
+TOOLS = tests/tools
+NEED = $(TOOLS)/need-packages
+# A Python from elsewhere on the PATH must not stand in for the system's.
+PYTHON = $$(test -x /usr/bin/python3 && echo /usr/bin/python3 || echo python3)
+MESON = $$(test -x /usr/bin/meson && echo /usr/bin/meson || echo meson)
+NINJA = ninja -C
+
+CONFIGURE = $(TOOLS)/configure
+RELEASE = -Dwerror=$(WERROR) $(INSTALL_OPTIONS)
+# clang wants b_lundef=false for shared libraries under a sanitizer.
+SANITIZED = -Dwerror=$(WERROR) -Db_lundef=false
+# Debian keeps libraries in lib/<architecture>; that is for /usr only.
+INSTALL_OPTIONS = -Dprefix=$(abspath $(PREFIX)) \
+	$(if $(filter /usr,$(abspath $(PREFIX))),,-Dlibdir=lib)
+
+.PHONY: all build help demo test test-quick build-asan build-tsan bench lint fuzz install map \
+	deps clean
+
+all: build
+
+help:
+	@echo 'make              builds build/cinch and the library'
+	@echo 'make demo         shows what works, with programs that are not ours'
+	@echo 'make test         all tests, then again under sanitizers'
+	@echo 'make test-quick   all tests, without sanitizers'
+	@echo 'make lint         format, static analysis, house rules'
+	@echo 'make fuzz FUZZ=conn SECONDS=60'
+	@echo 'make bench        measures'
+	@echo 'make install PREFIX=/usr/local DESTDIR='
+	@echo 'make map          writes the list of exported symbols from the headers'
+	@echo 'make deps         installs every Debian package used below'
+	@echo 'make clean'
+
+build:
+	@$(NEED) $(BUILD_PACKAGES)
+	@$(CONFIGURE) build $(RELEASE)
+	@$(NINJA) build
+
+demo: build
+	@$(NEED) $(DEMO_PACKAGES)
+	@examples/demo.sh build
+
+test-quick: build
+	@$(NEED) $(TEST_PACKAGES)
+	@$(PYTHON) $(TOOLS)/run-tests build
+
+test: build build-asan build-tsan
+	@$(NEED) $(TEST_PACKAGES)
+	@$(PYTHON) $(TOOLS)/run-tests build build-asan build-tsan=threads
+
+build-asan:
+	@$(NEED) $(BUILD_PACKAGES)
+	@$(CONFIGURE) build-asan $(SANITIZED) -Doptimization=1 -Db_sanitize=address,undefined
+	@$(NINJA) build-asan
+
+build-tsan:
+	@$(NEED) $(BUILD_PACKAGES)
+	@$(CONFIGURE) build-tsan $(SANITIZED) -Db_sanitize=thread
+	@$(NINJA) build-tsan
+
+bench: build
+	@if [ -x bench/run ]; then bench/run build; else echo 'Nothing is measured yet.'; fi
+
+lint: build
+	@$(NEED) $(LINT_PACKAGES)
+	@$(TOOLS)/lint build
+
+fuzz:
+	@$(NEED) $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
+	@$(TOOLS)/fuzz "$(FUZZ)" "$(SECONDS)"
+
+install: build
+	@$(MESON) install -C build --no-rebuild
+
+map:
+	@$(PYTHON) $(TOOLS)/house-rules --write-map
+
+deps:
+	@$(NEED) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES) $(FUZZ_PACKAGES) \
+		$(DEMO_PACKAGES)
+
+clean:
+	rm -rf build build-asan build-tsan build-fuzz

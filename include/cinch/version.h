@@ -1,0 +1,20 @@
+#ifndef CINCH_VERSION_H
+#define CINCH_VERSION_H
+
+#include <cinch/export.h>
+
+CINCH_BEGIN_DECLS
+
+/* The version of the headers that the program was compiled with. */
+#define CINCH_VERSION_STRING "0.1.0"
+
+/*
+ * cinch_version returns the version of the library that the program runs
+ * with, such as "0.1.0". It is never NULL and lives as long as the process.
+ * Any thread may call it.
+ */
+CINCH_API const char *cinch_version(void);
+
+CINCH_END_DECLS
+
+#endif
