@@ -21,7 +21,6 @@ NEED = $(TOOLS)/need-packages
 PYTHON = $$(test -x /usr/bin/python3 && echo /usr/bin/python3 || echo python3)
 MESON = $$(test -x /usr/bin/meson && echo /usr/bin/meson || echo meson)
 NINJA = ninja -C
-
 CONFIGURE = $(TOOLS)/configure
 RELEASE = -Dwerror=$(WERROR) $(INSTALL_OPTIONS)
 # clang wants b_lundef=false for shared libraries under a sanitizer.
@@ -31,7 +30,7 @@ INSTALL_OPTIONS = -Dprefix=$(abspath $(PREFIX)) \
 	$(if $(filter /usr,$(abspath $(PREFIX))),,-Dlibdir=lib)
 
 .PHONY: all build help demo test test-quick build-asan build-tsan bench lint fuzz install map \
-	deps clean
+	format deps clean
 
 all: build
 
@@ -45,6 +44,7 @@ help:
 	@echo 'make bench        measures'
 	@echo 'make install PREFIX=/usr/local DESTDIR='
 	@echo 'make map          writes the list of exported symbols from the headers'
+	@echo 'make format       formats the C files'
 	@echo 'make deps         installs every Debian package used below'
 	@echo 'make clean'
 
@@ -91,6 +91,9 @@ install: build
 
 map:
 	@$(PYTHON) $(TOOLS)/house-rules --write-map
+
+format:
+	@git ls-files --cached --others --exclude-standard -- '*.c' '*.h' | xargs -r clang-format -i
 
 deps:
 	@$(NEED) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES) $(FUZZ_PACKAGES) \
