@@ -2,6 +2,8 @@
 # the targets.
 
 PREFIX ?= /usr/local
+# A distribution's package would say lib64, or lib/x86_64-linux-gnu.
+LIBDIR ?= lib
 # Warnings are errors where the project is checked (.ci/run), not where it is used.
 WERROR ?= false
 # For `make fuzz FUZZ=name SECONDS=60`.
@@ -25,9 +27,7 @@ CONFIGURE = $(TOOLS)/configure
 RELEASE = -Dwerror=$(WERROR) $(INSTALL_OPTIONS)
 # clang wants b_lundef=false for shared libraries under a sanitizer.
 SANITIZED = -Dwerror=$(WERROR) -Db_lundef=false
-# Debian keeps libraries in lib/<architecture>; that is for /usr only.
-INSTALL_OPTIONS = -Dprefix=$(abspath $(PREFIX)) \
-	$(if $(filter /usr,$(abspath $(PREFIX))),,-Dlibdir=lib)
+INSTALL_OPTIONS = -Dprefix=$(abspath $(PREFIX)) -Dlibdir=$(LIBDIR)
 
 .PHONY: all build help demo test test-quick build-asan build-tsan bench lint fuzz install map \
 	format deps clean
@@ -42,7 +42,7 @@ help:
 	@echo 'make lint         format, static analysis, house rules'
 	@echo 'make fuzz FUZZ=conn SECONDS=60'
 	@echo 'make bench        measures'
-	@echo 'make install PREFIX=/usr/local DESTDIR='
+	@echo 'make install PREFIX=/usr/local LIBDIR=lib DESTDIR='
 	@echo 'make map          writes the list of exported symbols from the headers'
 	@echo 'make format       formats the C files'
 	@echo 'make deps         installs every Debian package used below'
