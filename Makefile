@@ -11,8 +11,8 @@ FUZZ ?=
 SECONDS ?= 60
 
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
-	libjansson-dev libhttp-parser-dev libcmocka-dev scdoc
-TEST_PACKAGES = g++ python3 python3-pytest openssl gnutls-bin curl procps
+	libjansson-dev libhttp-parser-dev scdoc
+TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest openssl gnutls-bin curl procps
 LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 git binutils
 FUZZ_PACKAGES = clang libclang-rt-dev
 DEMO_PACKAGES = curl openssl python3 ca-certificates
@@ -30,7 +30,9 @@ SANITIZED = -Dwerror=$(WERROR) -Db_lundef=false
 INSTALL_OPTIONS = -Dprefix=$(abspath $(PREFIX)) -Dlibdir=$(LIBDIR)
 
 .PHONY: all build help demo test test-quick build-asan build-tsan bench lint fuzz install map \
-	format deps clean
+	format deps clean test-packages
+# Ninja is what works in parallel; two of these at a time would get into each other's way.
+.NOTPARALLEL:
 
 all: build
 
@@ -57,12 +59,14 @@ demo: build
 	@$(NEED) $(DEMO_PACKAGES)
 	@examples/demo.sh build
 
-test-quick: build
-	@$(NEED) $(TEST_PACKAGES)
+# Before the build, because Meson leaves out the tests that it has no tools for.
+test-packages:
+	@$(NEED) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+test-quick: test-packages build
 	@$(PYTHON) $(TOOLS)/run-tests build
 
-test: build build-asan build-tsan
-	@$(NEED) $(TEST_PACKAGES)
+test: test-packages build build-asan build-tsan
 	@$(PYTHON) $(TOOLS)/run-tests build build-asan build-tsan=threads
 
 build-asan:
