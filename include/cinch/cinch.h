@@ -1,0 +1,18 @@
+/* cinch.h: all of libcinch. Each header answers one question; see libcinch(3). */
+#ifndef CINCH_H
+#define CINCH_H
+
+#include <cinch/certificate.h>
+#include <cinch/conn.h>
+#include <cinch/context.h>
+#include <cinch/error.h>
+#include <cinch/export.h>
+#include <cinch/identity.h>
+#include <cinch/listener.h>
+#include <cinch/peer.h>
+#include <cinch/policy.h>
+#include <cinch/stream.h>
+#include <cinch/trust.h>
+#include <cinch/version.h>
+
+#endif

@@ -1,0 +1,154 @@
+#include "base/fail.h"
+#include "base/openssl.h"
+#include "base/text.h"
+
+#include <openssl/err.h>
+#include <stdarg.h>
+#include <string.h>
+
+int cinch_enter(cinch_error *err)
+{
+    if (cinch_error_is_set(err))
+        return 0;
+    ERR_clear_error();
+    return 1;
+}
+
+void cinch_error_clear(cinch_error *err)
+{
+    if (err != NULL)
+        *err = (cinch_error)CINCH_ERROR_INIT;
+}
+
+int cinch_error_is_set(const cinch_error *err)
+{
+    return err != NULL && err->status != CINCH_OK;
+}
+
+/* Formats behind what TEXT holds already; strangers' control characters do not get through. */
+static void add_text(char *text, size_t size, const char *format, va_list arguments)
+{
+    char raw[CINCH_ERROR_EVIDENCE];
+    size_t used = strlen(text);
+    int length = vsnprintf(raw, sizeof raw, format, arguments);
+
+    if (length > 0 && used + 1 < size)
+        cinch_text_clean(text + used, size - used, raw, strlen(raw), 1);
+}
+
+static cinch_status status_of(cinch_cause cause)
+{
+    switch (cause) {
+    case CINCH_CAUSE_TIMEOUT:
+        return CINCH_TIMEOUT;
+    case CINCH_CAUSE_TRUNCATED:
+        return CINCH_TRUNCATED;
+    default:
+        return CINCH_FAILED;
+    }
+}
+
+cinch_status cinch_fail(cinch_error *err, cinch_cause cause, const char *format, ...)
+{
+    const cinch_cause_entry *entry = cinch_cause_lookup(cause);
+    va_list arguments;
+
+    if (err == NULL)
+        return status_of(cause);
+    if (cinch_error_is_set(err))
+        return err->status;
+    err->status = status_of(cause);
+    err->category = entry->category;
+    err->cause = cause;
+    va_start(arguments, format);
+    add_text(err->what, sizeof err->what, format, arguments);
+    va_end(arguments);
+    cinch_fail_remedy(err, "%s", entry->remedy);
+    return err->status;
+}
+
+void cinch_fail_evidence(cinch_error *err, const char *format, ...)
+{
+    va_list arguments;
+
+    if (err == NULL)
+        return;
+    va_start(arguments, format);
+    add_text(err->evidence, sizeof err->evidence, format, arguments);
+    va_end(arguments);
+}
+
+void cinch_fail_remedy(cinch_error *err, const char *format, ...)
+{
+    va_list arguments;
+
+    if (err == NULL)
+        return;
+    err->remedy[0] = 0;
+    va_start(arguments, format);
+    add_text(err->remedy, sizeof err->remedy, format, arguments);
+    va_end(arguments);
+}
+
+static void add_detail(cinch_error *err, const char *format, ...) CINCH_PRINTF(2, 3);
+
+static void add_detail(cinch_error *err, const char *format, ...)
+{
+    va_list arguments;
+    size_t used = strlen(err->detail);
+
+    if (used > 0 && used + 3 < sizeof err->detail)
+        memcpy(err->detail + used, "; ", 3);
+    va_start(arguments, format);
+    add_text(err->detail, sizeof err->detail, format, arguments);
+    va_end(arguments);
+}
+
+void cinch_fail_system(cinch_error *err, int number)
+{
+    if (err == NULL || number == 0)
+        return;
+    err->system_error = number;
+    add_detail(err, "system: %s (errno %d)", strerror(number), number);
+}
+
+void cinch_fail_openssl(cinch_error *err)
+{
+    unsigned long code = ERR_peek_last_error();
+    char text[160];
+
+    if (err != NULL && code != 0) {
+        err->openssl_code = code;
+        ERR_error_string_n(code, text, sizeof text);
+        add_detail(err, "OpenSSL: %s", text);
+    }
+    ERR_clear_error();
+}
+
+cinch_status cinch_fail_memory(cinch_error *err, const char *what)
+{
+    ERR_clear_error();
+    return cinch_fail(err, CINCH_CAUSE_MEMORY, "out of memory while %s", what);
+}
+
+cinch_status cinch_fail_crypto(cinch_error *err, const char *what)
+{
+    if (cinch_openssl_out_of_memory(ERR_peek_error()) ||
+        cinch_openssl_out_of_memory(ERR_peek_last_error()))
+        return cinch_fail_memory(err, what);
+    cinch_status status = cinch_fail(err, CINCH_CAUSE_INTERNAL, "OpenSSL failed while %s", what);
+    cinch_fail_openssl(err);
+    return status;
+}
+
+cinch_status cinch_fail_null(cinch_error *err, const char *name)
+{
+    return cinch_fail(err, CINCH_CAUSE_MISUSE, "the %s is NULL", name);
+}
+
+cinch_status cinch_fail_keep(cinch_error *err, const cinch_error *from)
+{
+    if (err != NULL && !cinch_error_is_set(err))
+        *err = *from;
+    return from->status;
+}

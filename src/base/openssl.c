@@ -1,0 +1,126 @@
+#include "base/openssl.h"
+
+#include "base/memory.h"
+
+#include <openssl/err.h>
+#include <openssl/objects.h>
+#include <string.h>
+
+OSSL_LIB_CTX *cinch_library_context(void)
+{
+    return NULL;
+}
+
+X509 *cinch_x509_read(const unsigned char *der, size_t size)
+{
+    const unsigned char *at = der;
+
+    if (size == 0 || size > (size_t)1 << 24)
+        return NULL;
+    X509 *x = X509_new_ex(cinch_library_context(), NULL);
+    if (x == NULL)
+        return NULL;
+    /* d2i_X509 frees and clears x when it fails. */
+    if (d2i_X509(&x, &at, (long)size) == NULL)
+        return NULL;
+    if (at != der + size) {
+        X509_free(x);
+        return NULL;
+    }
+    return x;
+}
+
+/* OpenSSL's names, and the ones that TLS people use (RFC 8422, RFC 7748). */
+const char *cinch_group_usual_name(const char *name)
+{
+    static const char *const names[][2] = {
+        {"prime256v1", "P-256"}, {"secp256r1", "P-256"}, {"secp384r1", "P-384"},
+        {"secp521r1", "P-521"},  {"x25519", "X25519"},   {"x448", "X448"},
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i][0]) == 0)
+            return names[i][1];
+    return name;
+}
+
+const char *cinch_ssl_group(SSL *ssl)
+{
+    int id = (int)SSL_get_negotiated_group(ssl);
+    const char *name = id == 0 ? NULL : SSL_group_to_name(ssl, id);
+
+    return name == NULL ? "" : cinch_group_usual_name(name);
+}
+
+const char *cinch_ssl_peer_signature(SSL *ssl)
+{
+    int hash = 0, type = 0;
+
+    if (SSL_get_peer_signature_type_nid(ssl, &type) != 1)
+        return "";
+    int known = SSL_get_peer_signature_nid(ssl, &hash) == 1;
+    switch (type) {
+    case EVP_PKEY_ED25519:
+        return "ed25519";
+    case EVP_PKEY_ED448:
+        return "ed448";
+    case EVP_PKEY_EC:
+        return !known               ? "ecdsa"
+               : hash == NID_sha256 ? "ecdsa_sha256"
+               : hash == NID_sha384 ? "ecdsa_sha384"
+               : hash == NID_sha512 ? "ecdsa_sha512"
+                                    : "ecdsa_sha1";
+    case EVP_PKEY_RSA_PSS:
+        return hash == NID_sha384   ? "rsa_pss_sha384"
+               : hash == NID_sha512 ? "rsa_pss_sha512"
+                                    : "rsa_pss_sha256";
+    case EVP_PKEY_RSA:
+        return hash == NID_sha256   ? "rsa_pkcs1_sha256"
+               : hash == NID_sha384 ? "rsa_pkcs1_sha384"
+               : hash == NID_sha512 ? "rsa_pkcs1_sha512"
+                                    : "rsa_pkcs1_sha1";
+    default:
+        return OBJ_nid2sn(type);
+    }
+}
+
+int cinch_ssl_set_groups(SSL_CTX *ctx, const char *list)
+{
+    size_t length = strlen(list);
+    char *known = cinch_alloc(length + 1);
+    size_t at = 0;
+    int ok = 0;
+
+    if (known == NULL)
+        return 0;
+    for (const char *name = list; *name != 0;) {
+        size_t size = strcspn(name, ":");
+        int optional = name[0] == '?';
+        char *end = known + at;
+
+        if (at > 0)
+            *end++ = ':';
+        memcpy(end, name + optional, size - (size_t)optional);
+        end[size - (size_t)optional] = 0;
+        /* Alone first: a list fails as a whole for one name that this OpenSSL does not have. */
+        int alone = SSL_CTX_set1_groups_list(ctx, at > 0 ? known + at + 1 : known) == 1;
+        if (alone)
+            at = strlen(known);
+        else if (!optional)
+            goto out;
+        known[at] = 0;
+        name += size;
+        name += *name == ':';
+    }
+    ok = at > 0 && SSL_CTX_set1_groups_list(ctx, known) == 1;
+out:
+    cinch_release(known);
+    if (ok)
+        ERR_clear_error();
+    return ok;
+}
+
+int cinch_openssl_out_of_memory(unsigned long code)
+{
+    return code != 0 && ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+}

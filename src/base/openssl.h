@@ -1,0 +1,30 @@
+/* openssl.h: the one place that knows what differs between the versions of OpenSSL. */
+#ifndef CINCH_BASE_OPENSSL_H
+#define CINCH_BASE_OPENSSL_H
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+/* cinch_library_context is the OSSL_LIB_CTX that everything is made in; NULL is OpenSSL's default. */
+OSSL_LIB_CTX *cinch_library_context(void);
+
+/* cinch_x509_read parses one certificate that must be all of SIZE bytes of DER; NULL if it is not. */
+X509 *cinch_x509_read(const unsigned char *der, size_t size);
+
+/* cinch_group_usual_name turns OpenSSL's name of a group into the usual one: "prime256v1" is "P-256". */
+const char *cinch_group_usual_name(const char *name);
+
+/* The names of what was agreed; "" where there is nothing to tell. Valid as long as SSL. */
+const char *cinch_ssl_group(SSL *ssl);
+const char *cinch_ssl_peer_signature(SSL *ssl);
+
+/*
+ * cinch_ssl_set_groups sets the list of groups LIST for CTX, of names separated by colons. A name
+ * after "?" is left out if this OpenSSL does not know it. 1 or 0.
+ */
+int cinch_ssl_set_groups(SSL_CTX *ctx, const char *list);
+
+/* cinch_openssl_out_of_memory tells whether the error CODE says so. */
+int cinch_openssl_out_of_memory(unsigned long code);
+
+#endif
