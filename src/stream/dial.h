@@ -1,0 +1,14 @@
+/* dial.h: dialling with another way to find addresses; tests put their own in place. */
+#ifndef CINCH_STREAM_DIAL_H
+#define CINCH_STREAM_DIAL_H
+
+#include "stream/resolve.h"
+
+#include <cinch/stream.h>
+
+/* cinch_dial_through is cinch_dial_with() that asks RESOLVER for the addresses of names. */
+cinch_stream *cinch_dial_through(cinch_context *ctx, const char *host, const char *port,
+                                 const cinch_dial_options *options, const cinch_resolver *resolver,
+                                 cinch_error *err);
+
+#endif

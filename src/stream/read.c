@@ -1,0 +1,149 @@
+/* read.c: the handshake, and reading. */
+#include "stream/stream.h"
+
+#include "base/clock.h"
+#include "base/fail.h"
+#include "conn/conn.h"
+
+#include <poll.h>
+
+static cinch_waiting handshake_waiting(cinch_stream *stream)
+{
+    if (!stream->started) {
+        stream->started = 1;
+        stream->handshake_began = cinch_clock_us();
+        stream->handshake_deadline = cinch_deadline_in(stream->timeouts.handshake_ms);
+        cinch_conn_started(stream->conn);
+    }
+    return (cinch_waiting){
+        .since = stream->handshake_began,
+        .deadline = cinch_deadline_first(stream->handshake_deadline, stream->deadline),
+        .what = "doing the handshake",
+        .fatal = 1,
+    };
+}
+
+/* One step of the handshake. CINCH_OK complete and sent; else what it waits for in *EVENTS. */
+static cinch_status step(cinch_stream *stream, short *events, cinch_error *err)
+{
+    cinch_status status = cinch_conn_handshake(stream->conn, err);
+
+    *events = 0;
+    if (status > CINCH_WANT_WRITE) {
+        /* The alert tells the peer why; whether it gets there changes nothing here. */
+        cinch_stream_say_last(stream);
+        return status;
+    }
+    cinch_status sent = cinch_stream_send(stream, err);
+    if (sent > CINCH_WANT_WRITE)
+        return sent;
+    if (status == CINCH_OK && sent == CINCH_OK)
+        return CINCH_OK;
+    if (sent == CINCH_WANT_WRITE)
+        *events |= POLLOUT;
+    if (status == CINCH_WANT_READ) {
+        cinch_status got = cinch_stream_receive(stream, err);
+
+        if (got != CINCH_WANT_READ) {
+            *events = 0;
+            return got == CINCH_OK ? CINCH_WANT_READ : got;
+        }
+        *events |= POLLIN;
+    }
+    return sent == CINCH_WANT_WRITE ? CINCH_WANT_WRITE : CINCH_WANT_READ;
+}
+
+cinch_status cinch_stream_ready(cinch_stream *stream, cinch_error *err)
+{
+    if (stream->started && cinch_conn_state_now(stream->conn) != CINCH_STATE_HANDSHAKING)
+        return CINCH_OK;
+    cinch_waiting waiting = handshake_waiting(stream);
+
+    for (;;) {
+        short events;
+        cinch_status status = step(stream, &events, err);
+
+        if (status != CINCH_WANT_READ && status != CINCH_WANT_WRITE)
+            return status;
+        if (events == 0) {
+            /* A peer that sends a byte now and then must not hold us up for ever. */
+            if (!stream->nonblocking && cinch_deadline_passed(waiting.deadline))
+                return cinch_stream_timed_out(stream, &waiting, err);
+            continue;
+        }
+        if (stream->nonblocking)
+            return status;
+        status = cinch_stream_wait(stream, events, &waiting, err);
+        if (status != CINCH_OK)
+            return status;
+    }
+}
+
+cinch_status cinch_stream_handshake(cinch_stream *stream, cinch_error *err)
+{
+    cinch_status status = cinch_stream_enter(stream, err);
+
+    if (status == CINCH_OK)
+        status = cinch_stream_ready(stream, err);
+    if (status != CINCH_OK)
+        return status;
+    status = cinch_conn_handshake(stream->conn, err);
+    if (status != CINCH_OK)
+        return status;
+    /* A non-blocking handshake is complete for the peer only when our last part has left. */
+    cinch_waiting waiting = handshake_waiting(stream);
+    return cinch_stream_send_all(stream, &waiting, err);
+}
+
+cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, size_t *n,
+                               const cinch_waiting *waiting, cinch_error *err)
+{
+    for (;;) {
+        short events = POLLIN;
+        cinch_status status = cinch_conn_read(stream->conn, buf, size, n, err);
+
+        /*
+         * Answers to the peer's key updates, and alerts. They leave when the socket takes them, but
+         * reading never waits for that, or two sides that both have much to say would wait for each
+         * other; and what the peer has sent is read even if nothing can be sent to it any more.
+         */
+        cinch_stream_say_last(stream);
+        if (status != CINCH_WANT_READ && status != CINCH_WANT_WRITE)
+            return status;
+        if (status == CINCH_WANT_READ) {
+            status = cinch_stream_receive(stream, err);
+            if (status == CINCH_OK) {
+                if (!stream->nonblocking && cinch_deadline_passed(waiting->deadline))
+                    return cinch_stream_timed_out(stream, waiting, err);
+                continue;
+            }
+        }
+        if (status > CINCH_WANT_WRITE || stream->nonblocking)
+            return status;
+        if (status == CINCH_WANT_WRITE)
+            events = POLLOUT;
+        else if (cinch_stream_unsent(stream) && stream->send_error == 0)
+            events = POLLIN | POLLOUT;
+        status = cinch_stream_wait(stream, events, waiting, err);
+        if (status != CINCH_OK)
+            return status;
+    }
+}
+
+cinch_status cinch_stream_read(cinch_stream *stream, void *buf, size_t size, size_t *n,
+                               cinch_error *err)
+{
+    size_t unused;
+
+    if (n == NULL)
+        n = &unused;
+    *n = 0;
+    cinch_status status = cinch_stream_enter(stream, err);
+    if (status == CINCH_OK)
+        status = cinch_stream_ready(stream, err);
+    if (status != CINCH_OK)
+        return status;
+    cinch_waiting waiting =
+        cinch_stream_waiting(stream, stream->timeouts.read_ms, "waiting for data");
+    return cinch_stream_take(stream, buf, size, n, &waiting, err);
+}

@@ -1,0 +1,105 @@
+/* stream.h: the inside of a stream. */
+#ifndef CINCH_STREAM_STREAM_H
+#define CINCH_STREAM_STREAM_H
+
+#include "stream/address.h"
+#include "stream/deadline.h"
+
+#include <cinch/stream.h>
+
+struct cinch_stream {
+    cinch_conn *conn;
+    int fd;
+    int own; /* the descriptor is closed with the stream */
+    int nonblocking;
+    int started;    /* the handshake has begun */
+    int unwrapped;  /* the descriptor is the caller's and speaks plain text again */
+    int send_error; /* errno of the send that failed: nothing more can leave. 0: none */
+    cinch_timeouts timeouts;
+    int64_t deadline;           /* of cinch_stream_deadline() */
+    int64_t handshake_deadline; /* from its first step on */
+    int64_t handshake_began;
+    int64_t resolved_us;  /* -1 unless dialled */
+    int64_t connected_us; /* -1 unless dialled */
+    char address[CINCH_ADDRESS_TEXT];
+};
+
+/*
+ * cinch_stream_around makes a stream of CONN and FD, both of which it takes when it succeeds.
+ * ADDRESS is the other end's, as text. NULL when memory runs out.
+ */
+cinch_stream *cinch_stream_around(cinch_conn *conn, int fd, int own, const char *address,
+                                  cinch_error *err);
+
+/*
+ * cinch_stream_enter is the first thing that a call on a stream does: CINCH_OK if it may go on, else
+ * the status to return. ERR set already, no stream, unwrapped, or the deadline passed.
+ */
+cinch_status cinch_stream_enter(cinch_stream *stream, cinch_error *err);
+
+/* ---- io.c: bytes between the conn and the socket ---- */
+
+/* cinch_stream_send sends what the socket takes at once: CINCH_OK if nothing is left, WANT_WRITE. */
+cinch_status cinch_stream_send(cinch_stream *stream, cinch_error *err);
+
+/* cinch_stream_unsent tells whether the conn has bytes that still have to leave. 1 or 0. */
+int cinch_stream_unsent(cinch_stream *stream);
+
+/* cinch_stream_say_last sends what it can of the last words, an alert, and never fails. */
+void cinch_stream_say_last(cinch_stream *stream);
+
+/*
+ * cinch_stream_receive receives once: CINCH_OK if something came (the end counts), CINCH_WANT_READ
+ * if nothing is there.
+ */
+cinch_status cinch_stream_receive(cinch_stream *stream, cinch_error *err);
+
+/* cinch_stream_send_broke explains that sending failed with errno NUMBER, and what the peer said. */
+cinch_status cinch_stream_send_broke(cinch_stream *stream, int number, cinch_error *err);
+
+/* What a call waits for. */
+typedef struct cinch_waiting {
+    int64_t since;
+    int64_t deadline;
+    const char *what; /* "sending data": for the error */
+    int fatal;        /* the connection is of no use after a timeout */
+} cinch_waiting;
+
+/* cinch_stream_waiting begins to wait for at most LIMIT_MS, and not beyond the stream's deadline. */
+cinch_waiting cinch_stream_waiting(const cinch_stream *stream, int limit_ms, const char *what);
+
+/* cinch_stream_wait waits for EVENTS on the socket; CINCH_OK, or sets ERR when the time is over. */
+cinch_status cinch_stream_wait(cinch_stream *stream, short events, const cinch_waiting *waiting,
+                               cinch_error *err);
+
+/* cinch_stream_timed_out sets ERR for WAITING. */
+cinch_status cinch_stream_timed_out(cinch_stream *stream, const cinch_waiting *waiting,
+                                    cinch_error *err);
+
+/* cinch_stream_send_all sends everything, waiting if need be; WANT_WRITE if non-blocking. */
+cinch_status cinch_stream_send_all(cinch_stream *stream, const cinch_waiting *waiting,
+                                   cinch_error *err);
+
+/* ---- the calls, without what is the same in all of them ---- */
+
+/* cinch_stream_ready does the handshake if it is not complete. */
+cinch_status cinch_stream_ready(cinch_stream *stream, cinch_error *err);
+
+/*
+ * cinch_stream_put writes all of DATA to a blocking stream; *DONE counts what has left, also on
+ * failure. The limit for one write counts anew whenever the conn's buffer has been sent.
+ */
+cinch_status cinch_stream_put(cinch_stream *stream, const unsigned char *data, size_t size,
+                              size_t *done, cinch_error *err);
+
+/*
+ * cinch_stream_say_goodbye sends close_notify. A peer that has said its own and is gone already is no
+ * error.
+ */
+cinch_status cinch_stream_say_goodbye(cinch_stream *stream, cinch_error *err);
+
+/* cinch_stream_take reads into BUF, as cinch_stream_read() after the handshake. */
+cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, size_t *n,
+                               const cinch_waiting *waiting, cinch_error *err);
+
+#endif

@@ -1,0 +1,187 @@
+/* write.c: writing, flushing, and the end of our side. */
+#include "stream/stream.h"
+
+#include "base/fail.h"
+#include "conn/conn.h"
+
+#include <poll.h>
+
+/*
+ * Gives the conn as much of DATA as it takes and has the socket take that. *TAKEN counts what the
+ * conn took. CINCH_OK when at least one byte was taken and all has left.
+ */
+static cinch_status put_some(cinch_stream *stream, const unsigned char *data, size_t size,
+                             size_t *taken, cinch_error *err)
+{
+    cinch_waiting waiting = cinch_stream_waiting(stream, stream->timeouts.write_ms, "sending data");
+
+    *taken = 0;
+    for (;;) {
+        size_t n = 0;
+        cinch_status status = cinch_conn_write(stream->conn, data + *taken, size - *taken, &n, err);
+
+        *taken += n;
+        if (status == CINCH_OK && *taken < size && n > 0)
+            continue;
+        if (status > CINCH_WANT_WRITE) {
+            cinch_stream_say_last(stream);
+            return status;
+        }
+        /* A record of which only a part has left cannot be taken back. */
+        waiting.fatal = *taken > 0;
+        if (status == CINCH_WANT_READ) {
+            status = cinch_stream_wait(stream, POLLIN, &waiting, err);
+            if (status == CINCH_OK)
+                status = cinch_stream_receive(stream, err);
+            if (status > CINCH_WANT_WRITE)
+                return status;
+        }
+        cinch_status sent = cinch_stream_send_all(stream, &waiting, err);
+        if (sent != CINCH_OK || *taken > 0 || size == 0)
+            return sent;
+    }
+}
+
+cinch_status cinch_stream_put(cinch_stream *stream, const unsigned char *data, size_t size,
+                              size_t *done, cinch_error *err)
+{
+    *done = 0;
+    while (*done < size) {
+        size_t taken = 0;
+        cinch_status status = put_some(stream, data + *done, size - *done, &taken, err);
+
+        if (status != CINCH_OK)
+            return status;
+        *done += taken;
+        if (*done < size && cinch_deadline_passed(stream->deadline)) {
+            cinch_waiting over = cinch_stream_waiting(stream, 0, "sending data");
+
+            over.fatal = 1;
+            return cinch_stream_timed_out(stream, &over, err);
+        }
+    }
+    return CINCH_OK;
+}
+
+/* CINCH_OK once the conn took something; what the socket does not take now leaves later. */
+static cinch_status put_nonblocking(cinch_stream *stream, const unsigned char *data, size_t size,
+                                    size_t *taken, cinch_error *err)
+{
+    *taken = 0;
+    for (;;) {
+        size_t n = 0;
+        cinch_status status = cinch_conn_write(stream->conn, data + *taken, size - *taken, &n, err);
+
+        *taken += n;
+        if (status == CINCH_OK && *taken < size && n > 0)
+            continue;
+        if (status > CINCH_WANT_WRITE) {
+            cinch_stream_say_last(stream);
+            return status;
+        }
+        cinch_status sent = cinch_stream_send(stream, err);
+        if (sent > CINCH_WANT_WRITE)
+            return sent;
+        if (*taken > 0 || status == CINCH_OK)
+            return CINCH_OK;
+        if (status == CINCH_WANT_READ) {
+            status = cinch_stream_receive(stream, err);
+            if (status != CINCH_OK)
+                return status;
+        } else if (sent == CINCH_WANT_WRITE) {
+            return CINCH_WANT_WRITE;
+        }
+    }
+}
+
+static cinch_status enter_to_write(cinch_stream *stream, const void *data, size_t size,
+                                   cinch_error *err)
+{
+    cinch_status status = cinch_stream_enter(stream, err);
+
+    if (status == CINCH_OK && data == NULL && size > 0)
+        status = cinch_fail_null(err, "data to write");
+    return status;
+}
+
+cinch_status cinch_stream_write(cinch_stream *stream, const void *data, size_t size, size_t *n,
+                                cinch_error *err)
+{
+    size_t taken = 0;
+
+    if (n != NULL)
+        *n = 0;
+    cinch_status status = enter_to_write(stream, data, size, err);
+    if (status == CINCH_OK)
+        status = cinch_stream_ready(stream, err);
+    if (status != CINCH_OK)
+        return status;
+    if (n == NULL && size > 0)
+        return cinch_fail_null(err, "place for the number of bytes written");
+    if (stream->nonblocking)
+        status = put_nonblocking(stream, data, size, &taken, err);
+    else
+        status = put_some(stream, data, size, &taken, err);
+    if (status == CINCH_OK && n != NULL)
+        *n = taken;
+    return status;
+}
+
+cinch_status cinch_stream_write_all(cinch_stream *stream, const void *data, size_t size,
+                                    cinch_error *err)
+{
+    size_t done;
+    cinch_status status = enter_to_write(stream, data, size, err);
+
+    if (status != CINCH_OK)
+        return status;
+    if (stream->nonblocking)
+        return cinch_fail(err, CINCH_CAUSE_MISUSE,
+                          "cinch_stream_write_all() on a non-blocking stream");
+    status = cinch_stream_ready(stream, err);
+    if (status != CINCH_OK)
+        return status;
+    if (size == 0) /* so that a closed stream is told also when there is nothing to write */
+        return cinch_conn_write(stream->conn, data, 0, &done, err);
+    return cinch_stream_put(stream, data, size, &done, err);
+}
+
+cinch_status cinch_stream_flush(cinch_stream *stream, cinch_error *err)
+{
+    cinch_status status = cinch_stream_enter(stream, err);
+
+    if (status != CINCH_OK)
+        return status;
+    cinch_waiting waiting = cinch_stream_waiting(stream, stream->timeouts.write_ms, "sending data");
+    return cinch_stream_send_all(stream, &waiting, err);
+}
+
+cinch_status cinch_stream_say_goodbye(cinch_stream *stream, cinch_error *err)
+{
+    int answer = cinch_conn_state_now(stream->conn) == CINCH_STATE_PEER_CLOSED &&
+                 !cinch_stream_unsent(stream);
+    cinch_status status = cinch_conn_close(stream->conn, err);
+
+    if (status != CINCH_OK) {
+        cinch_stream_say_last(stream);
+        return status;
+    }
+    if (answer) {
+        /* Many close their socket right after their close_notify and do not wait for ours. */
+        cinch_stream_say_last(stream);
+        if (stream->send_error != 0)
+            return CINCH_OK;
+    }
+    cinch_waiting waiting =
+        cinch_stream_waiting(stream, stream->timeouts.write_ms, "sending close_notify");
+    return cinch_stream_send_all(stream, &waiting, err);
+}
+
+cinch_status cinch_stream_close_write(cinch_stream *stream, cinch_error *err)
+{
+    cinch_status status = cinch_stream_enter(stream, err);
+
+    if (status == CINCH_OK)
+        status = cinch_stream_say_goodbye(stream, err);
+    return status;
+}
