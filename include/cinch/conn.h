@@ -21,13 +21,14 @@
  * State            handshake   read            write        close       bytes in   bytes out
  * HANDSHAKING      goes on     WANT_READ (1)   WANT_READ(1) ends it (2) yes        yes
  * OPEN             OK          OK, WANT_READ   OK, _WRITE   OK          yes        yes
- * PEER_CLOSED      OK          EOF             OK, _WRITE   OK          ignored    yes
+ * PEER_CLOSED      OK          EOF             OK, _WRITE   OK          kept (3)   yes
  * CLOSE_SENT       FAILED      OK, WANT_READ   FAILED       OK          yes        yes
- * CLOSED           FAILED      EOF             FAILED       OK          ignored    yes
+ * CLOSED           FAILED      EOF             FAILED       OK          kept (3)   yes
  * FAILED           as before   as before       as before    as before   ignored    yes (the alert)
  *
  * (1) They do the handshake first: no byte is ever read or written before it is complete and the
  *     peer is verified. (2) Closing during the handshake gives the connection up: FAILED.
+ * (3) What follows the peer's close_notify is not TLS: cinch_conn_rest() hands it back.
  * A transport that ends before close_notify makes it FAILED with CINCH_TRUNCATED, after everything
  * that had arrived has been read. Where the table says FAILED in a state that is not FAILED, the
  * caller made a mistake (CINCH_CAUSE_MISUSE) and the state stays; "as before" is the same status and
@@ -128,7 +129,7 @@ CINCH_API CINCH_MUST_USE cinch_status cinch_conn_write(cinch_conn *conn, const v
  * cinch_conn_close says close_notify to the peer: nothing more can be written, what the peer writes
  * can still be read (RFC 8446, 6.1). It does not wait for the peer's. Again is fine.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_conn_close(cinch_conn *conn, cinch_error *err);
+CINCH_API cinch_status cinch_conn_close(cinch_conn *conn, cinch_error *err);
 
 /*
  * cinch_conn_pending counts the bytes that a read need not wait for: decrypted ones exactly, and

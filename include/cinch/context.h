@@ -44,23 +44,23 @@ CINCH_API void cinch_context_free(cinch_context *ctx);
  * the same kind, client or server. Fails and leaves TO alone if no connection could be made with
  * the settings of FROM.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_apply(cinch_context *to, cinch_context *from,
-                                                          cinch_error *err);
+CINCH_API cinch_status cinch_context_apply(cinch_context *to, cinch_context *from,
+                                           cinch_error *err);
 
 /*
  * cinch_context_check tells whether connections can be made from CTX now: that the trust anchors
  * can be found and read, and that a server has an identity. cinch_conn_new(), cinch_dial() and
  * cinch_listen() do the same, later.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_check(cinch_context *ctx, cinch_error *err);
+CINCH_API cinch_status cinch_context_check(cinch_context *ctx, cinch_error *err);
 
 /*
  * cinch_context_alpn sets the application protocols (RFC 7301) to offer or accept, the most wanted
  * first, separated by commas: "h2,http/1.1". Each is 1 to 255 bytes. NULL turns ALPN off; an empty
  * list is an error. A server takes the first of its own list that the client offers.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_alpn(cinch_context *ctx, const char *protocols,
-                                                         cinch_error *err);
+CINCH_API cinch_status cinch_context_alpn(cinch_context *ctx, const char *protocols,
+                                          cinch_error *err);
 
 /* What happens when ALPN does not agree on a protocol. */
 typedef enum cinch_alpn_rule {
@@ -71,9 +71,8 @@ typedef enum cinch_alpn_rule {
 } cinch_alpn_rule;
 
 /* cinch_context_alpn_rule sets what happens when ALPN does not agree on a protocol. */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_alpn_rule(cinch_context *ctx,
-                                                              cinch_alpn_rule rule,
-                                                              cinch_error *err);
+CINCH_API cinch_status cinch_context_alpn_rule(cinch_context *ctx, cinch_alpn_rule rule,
+                                               cinch_error *err);
 
 /* Whether a server wants a certificate of its clients. */
 typedef enum cinch_client_auth {
@@ -87,16 +86,14 @@ typedef enum cinch_client_auth {
  * must be named with trust.h first: a server never trusts the system's anchors by itself, because
  * whoever can get a web server certificate could log in.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_client_auth(cinch_context *ctx,
-                                                                cinch_client_auth mode,
-                                                                cinch_error *err);
+CINCH_API cinch_status cinch_context_client_auth(cinch_context *ctx, cinch_client_auth mode,
+                                                 cinch_error *err);
 
 /*
  * cinch_context_verify_depth sets how many intermediate certificates there may be between the
  * peer's certificate and the trust anchor: 0 to 100, the default is 10.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_verify_depth(cinch_context *ctx, int depth,
-                                                                 cinch_error *err);
+CINCH_API cinch_status cinch_context_verify_depth(cinch_context *ctx, int depth, cinch_error *err);
 
 /* What a server does with the name that a client asks for (SNI, RFC 6066, 3). */
 typedef enum cinch_server_name_rule {
@@ -106,34 +103,32 @@ typedef enum cinch_server_name_rule {
 } cinch_server_name_rule;
 
 /* cinch_context_server_name_rule sets what a server does with the name that a client asks for. */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_server_name_rule(cinch_context *ctx,
-                                                                     cinch_server_name_rule rule,
-                                                                     cinch_error *err);
+CINCH_API cinch_status cinch_context_server_name_rule(cinch_context *ctx,
+                                                      cinch_server_name_rule rule,
+                                                      cinch_error *err);
 
 /*
  * cinch_context_send_server_name sets whether a client tells the server which name it wants (SNI).
  * On by default. Off hides the name from an observer and makes many servers answer with another
  * certificate, which is then refused.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_send_server_name(cinch_context *ctx, int on,
-                                                                     cinch_error *err);
+CINCH_API cinch_status cinch_context_send_server_name(cinch_context *ctx, int on, cinch_error *err);
 
 /*
  * cinch_context_insecure_skip_verification makes a client accept any certificate (ON not 0), or
  * verify again (0). The name is still checked against it unless that is turned off as well. Anybody
  * between the two ends can then read and change everything.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_insecure_skip_verification(cinch_context *ctx,
-                                                                               int on,
-                                                                               cinch_error *err);
+CINCH_API cinch_status cinch_context_insecure_skip_verification(cinch_context *ctx, int on,
+                                                                cinch_error *err);
 
 /*
  * cinch_context_insecure_skip_name makes a client accept a trusted certificate whatever name it is
  * for (ON not 0), or check the name again (0), and allows connections without a name. Anybody with
  * a certificate from any of the trusted issuers can then pose as the server.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_insecure_skip_name(cinch_context *ctx, int on,
-                                                                       cinch_error *err);
+CINCH_API cinch_status cinch_context_insecure_skip_name(cinch_context *ctx, int on,
+                                                        cinch_error *err);
 
 CINCH_END_DECLS
 

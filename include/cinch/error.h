@@ -9,7 +9,7 @@
  *     and look once, at the end, and nothing is ever sent over a connection whose preparation
  *     failed. cinch_error_clear() makes the error usable again.
  *   - Every object argument may be NULL, as a constructor that failed leaves it: the call fails.
- *   - A NULL error is allowed; the status still tells whether it worked.
+ *   - A NULL error is allowed, but then every status has to be looked at: nothing is remembered.
  *
  * An error is plain data: it may be copied, and is used by one thread at a time.
  */

@@ -84,17 +84,14 @@ CINCH_API const cinch_certificate *cinch_identity_certificate(const cinch_identi
  * an error, as everywhere. Refused if the key or a signature is too weak for the context's policy.
  * A server shows it to every client, a client to servers that ask.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_identity(cinch_context *ctx,
-                                                             cinch_identity *identity,
-                                                             cinch_error *err);
+CINCH_API cinch_status cinch_context_identity(cinch_context *ctx, cinch_identity *identity,
+                                              cinch_error *err);
 
 /*
  * cinch_context_identity_file is cinch_identity_file() and cinch_context_identity() in one step.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_identity_file(cinch_context *ctx,
-                                                                  const char *path,
-                                                                  const char *password,
-                                                                  cinch_error *err);
+CINCH_API cinch_status cinch_context_identity_file(cinch_context *ctx, const char *path,
+                                                   const char *password, cinch_error *err);
 
 CINCH_END_DECLS
 

@@ -67,9 +67,8 @@ CINCH_API const char *cinch_listener_address(const cinch_listener *listener, siz
  * cinch_listener_timeouts sets the limits that the accepted streams start with; NULL for the
  * standard ones.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_listener_timeouts(cinch_listener *listener,
-                                                              const cinch_timeouts *timeouts,
-                                                              cinch_error *err);
+CINCH_API cinch_status cinch_listener_timeouts(cinch_listener *listener,
+                                               const cinch_timeouts *timeouts, cinch_error *err);
 
 /* cinch_listener_free closes LISTENER's sockets and frees it. NULL is fine. */
 CINCH_API void cinch_listener_free(cinch_listener *listener);

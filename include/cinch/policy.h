@@ -44,62 +44,56 @@ CINCH_API const char *cinch_policy_list(size_t index);
  * cinch_policy_versions allows the protocol versions from MIN to MAX: CINCH_TLS_1_2 or
  * CINCH_TLS_1_3.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_policy_versions(cinch_policy *policy,
-                                                            cinch_tls_version min,
-                                                            cinch_tls_version max,
-                                                            cinch_error *err);
+CINCH_API cinch_status cinch_policy_versions(cinch_policy *policy, cinch_tls_version min,
+                                             cinch_tls_version max, cinch_error *err);
 
 /*
  * cinch_policy_ciphers sets the TLS 1.2 cipher suites, in OpenSSL's list language:
  * "ECDHE+AESGCM:ECDHE+CHACHA20". A list from which nothing remains is an error. Suites without
  * encryption or without authentication are refused. The list cannot change the security level.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_policy_ciphers(cinch_policy *policy, const char *list,
-                                                           cinch_error *err);
+CINCH_API cinch_status cinch_policy_ciphers(cinch_policy *policy, const char *list,
+                                            cinch_error *err);
 
 /*
  * cinch_policy_suites sets the TLS 1.3 cipher suites, separated by colons:
  * "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256". An unknown name is an error.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_policy_suites(cinch_policy *policy, const char *list,
-                                                          cinch_error *err);
+CINCH_API cinch_status cinch_policy_suites(cinch_policy *policy, const char *list,
+                                           cinch_error *err);
 
 /*
  * cinch_policy_groups sets the key exchange groups, separated by colons: "X25519:P-256". A name
  * after "?" is left out where OpenSSL does not know it; else an unknown name is an error.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_policy_groups(cinch_policy *policy, const char *list,
-                                                          cinch_error *err);
+CINCH_API cinch_status cinch_policy_groups(cinch_policy *policy, const char *list,
+                                           cinch_error *err);
 
 /*
  * cinch_policy_sigalgs sets the signature algorithms, separated by colons:
  * "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256". An unknown name is an error.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_policy_sigalgs(cinch_policy *policy, const char *list,
-                                                           cinch_error *err);
+CINCH_API cinch_status cinch_policy_sigalgs(cinch_policy *policy, const char *list,
+                                            cinch_error *err);
 
 /*
  * cinch_policy_insecure_versions allows any protocol versions from MIN to MAX, TLS 1.0 and 1.1
  * among them, with the cipher suites and SHA-1 signatures that these need. Both are broken (RFC
  * 8996): for talking to equipment that cannot be replaced, over networks that are otherwise safe.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_policy_insecure_versions(cinch_policy *policy,
-                                                                     cinch_tls_version min,
-                                                                     cinch_tls_version max,
-                                                                     cinch_error *err);
+CINCH_API cinch_status cinch_policy_insecure_versions(cinch_policy *policy, cinch_tls_version min,
+                                                      cinch_tls_version max, cinch_error *err);
 
 /*
  * cinch_context_policy makes a copy of POLICY the policy of CTX. Refused if nothing would be left to
  * negotiate or the context's identity is too weak for it.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_policy(cinch_context *ctx,
-                                                           const cinch_policy *policy,
-                                                           cinch_error *err);
+CINCH_API cinch_status cinch_context_policy(cinch_context *ctx, const cinch_policy *policy,
+                                            cinch_error *err);
 
 /* cinch_context_policy_named makes the policy NAME the policy of CTX. */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_policy_named(cinch_context *ctx,
-                                                                 const char *name,
-                                                                 cinch_error *err);
+CINCH_API cinch_status cinch_context_policy_named(cinch_context *ctx, const char *name,
+                                                  cinch_error *err);
 
 CINCH_END_DECLS
 

@@ -86,13 +86,11 @@ CINCH_API int cinch_stream_fd(const cinch_stream *stream);
  * cinch_stream_nonblocking makes the calls on STREAM return CINCH_WANT_READ or CINCH_WANT_WRITE
  * where they would wait (ON not 0), or wait again (0).
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_stream_nonblocking(cinch_stream *stream, int on,
-                                                               cinch_error *err);
+CINCH_API cinch_status cinch_stream_nonblocking(cinch_stream *stream, int on, cinch_error *err);
 
 /* cinch_stream_timeouts sets how long calls on STREAM may wait; NULL for the standard ones. */
-CINCH_API CINCH_MUST_USE cinch_status cinch_stream_timeouts(cinch_stream *stream,
-                                                            const cinch_timeouts *timeouts,
-                                                            cinch_error *err);
+CINCH_API cinch_status cinch_stream_timeouts(cinch_stream *stream, const cinch_timeouts *timeouts,
+                                             cinch_error *err);
 
 /*
  * cinch_stream_deadline sets a point in time, MILLISECONDS from now, after which every call on
@@ -100,8 +98,8 @@ CINCH_API CINCH_MUST_USE cinch_status cinch_stream_timeouts(cinch_stream *stream
  * request within 5 seconds". CINCH_FOREVER lifts it. After a timeout in reading the connection is
  * still good; in the handshake or half way through a write it is not.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_stream_deadline(cinch_stream *stream, int milliseconds,
-                                                            cinch_error *err);
+CINCH_API cinch_status cinch_stream_deadline(cinch_stream *stream, int milliseconds,
+                                             cinch_error *err);
 
 /* cinch_stream_handshake completes the handshake. CINCH_OK also if it was complete already. */
 CINCH_API CINCH_MUST_USE cinch_status cinch_stream_handshake(cinch_stream *stream,
@@ -124,8 +122,8 @@ CINCH_API CINCH_MUST_USE cinch_status cinch_stream_write(cinch_stream *stream, c
                                                          size_t size, size_t *n, cinch_error *err);
 
 /* cinch_stream_write_all writes SIZE bytes of DATA. Only for blocking streams. */
-CINCH_API CINCH_MUST_USE cinch_status cinch_stream_write_all(cinch_stream *stream, const void *data,
-                                                             size_t size, cinch_error *err);
+CINCH_API cinch_status cinch_stream_write_all(cinch_stream *stream, const void *data, size_t size,
+                                              cinch_error *err);
 
 /*
  * cinch_stream_flush hands what a non-blocking stream still has to send to the operating system.
@@ -139,9 +137,8 @@ CINCH_API CINCH_MUST_USE cinch_status cinch_stream_flush(cinch_stream *stream, c
  * is how many were written, also on failure. A file that ends before COUNT is an error. Only for
  * blocking streams.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_stream_send_file(cinch_stream *stream, int fd,
-                                                             off_t offset, off_t count, off_t *sent,
-                                                             cinch_error *err);
+CINCH_API cinch_status cinch_stream_send_file(cinch_stream *stream, int fd, off_t offset,
+                                              off_t count, off_t *sent, cinch_error *err);
 
 /*
  * cinch_stream_pending counts the bytes that are here already, decrypted or not: while it is not 0,
@@ -153,8 +150,7 @@ CINCH_API size_t cinch_stream_pending(const cinch_stream *stream);
  * cinch_stream_close_write says close_notify: nothing more can be written, the peer's answer can
  * still be read until CINCH_EOF.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_stream_close_write(cinch_stream *stream,
-                                                               cinch_error *err);
+CINCH_API cinch_status cinch_stream_close_write(cinch_stream *stream, cinch_error *err);
 
 /*
  * cinch_stream_unwrap ends TLS and gives the socket back for plain use: says close_notify, waits for

@@ -28,31 +28,30 @@ CINCH_BEGIN_DECLS
  * list of the places looked at, if there is no anchor in any of them, or if a variable names
  * something that cannot be used.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_trust_system(cinch_context *ctx,
-                                                                 cinch_error *err);
+CINCH_API cinch_status cinch_context_trust_system(cinch_context *ctx, cinch_error *err);
 
 /*
  * cinch_context_trust_file trusts every certificate in the PEM file PATH (or the one in a DER file).
  * Text between the blocks is passed over; a block that is damaged or a file without certificates is
  * an error, and so is a private key: it does not belong where others read it.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_trust_file(cinch_context *ctx, const char *path,
-                                                               cinch_error *err);
+CINCH_API cinch_status cinch_context_trust_file(cinch_context *ctx, const char *path,
+                                                cinch_error *err);
 
 /*
  * cinch_context_trust_dir trusts the certificates in the directory PATH, in files named by the hash
  * of their subject as `openssl rehash` makes them (0a1b2c3d.0). They are opened when needed. A
  * directory without any such file is an error.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_trust_dir(cinch_context *ctx, const char *path,
-                                                              cinch_error *err);
+CINCH_API cinch_status cinch_context_trust_dir(cinch_context *ctx, const char *path,
+                                               cinch_error *err);
 
 /*
  * cinch_context_trust_pem trusts every certificate in SIZE bytes at PEM, in PEM or in DER (one or
  * more, end to end). The bytes are copied.
  */
-CINCH_API CINCH_MUST_USE cinch_status cinch_context_trust_pem(cinch_context *ctx, const void *pem,
-                                                              size_t size, cinch_error *err);
+CINCH_API cinch_status cinch_context_trust_pem(cinch_context *ctx, const void *pem, size_t size,
+                                               cinch_error *err);
 
 /* What cinch_context_anchors() returns; read only. */
 typedef struct cinch_anchors {

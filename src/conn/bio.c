@@ -1,0 +1,88 @@
+#include "conn/conn.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <pthread.h>
+#include <string.h>
+
+static pthread_once_t method_once = PTHREAD_ONCE_INIT;
+static BIO_METHOD *method;
+
+static int bio_read(BIO *bio, char *out, size_t size, size_t *n)
+{
+    cinch_conn *conn = BIO_get_data(bio);
+    size_t used = cinch_buffer_used(&conn->in);
+
+    BIO_clear_retry_flags(bio);
+    *n = 0;
+    if (used == 0) {
+        if (!conn->recv_ended)
+            BIO_set_retry_read(bio);
+        return 0;
+    }
+    if (size > used)
+        size = used;
+    memcpy(out, cinch_buffer_bytes(&conn->in), size);
+    cinch_buffer_consume(&conn->in, size);
+    *n = size;
+    return 1;
+}
+
+static int bio_write(BIO *bio, const char *in, size_t size, size_t *n)
+{
+    cinch_conn *conn = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    *n = 0;
+    if (!cinch_buffer_append(&conn->out, in, size)) {
+        ERR_raise(ERR_LIB_BIO, ERR_R_MALLOC_FAILURE);
+        return 0;
+    }
+    *n = size;
+    return 1;
+}
+
+static long bio_control(BIO *bio, int command, long number, void *pointer)
+{
+    cinch_conn *conn = BIO_get_data(bio);
+
+    (void)number;
+    (void)pointer;
+    switch (command) {
+    case BIO_CTRL_FLUSH:
+        return 1;
+    case BIO_CTRL_EOF:
+        return conn->recv_ended && cinch_buffer_used(&conn->in) == 0;
+    case BIO_CTRL_PENDING:
+        return (long)cinch_buffer_used(&conn->in);
+    case BIO_CTRL_WPENDING:
+        return (long)cinch_buffer_used(&conn->out);
+    default:
+        return 0;
+    }
+}
+
+static void make_method(void)
+{
+    BIO_METHOD *fresh =
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "cinch connection");
+
+    if (fresh == NULL)
+        return;
+    if (BIO_meth_set_read_ex(fresh, bio_read) == 1 &&
+        BIO_meth_set_write_ex(fresh, bio_write) == 1 && BIO_meth_set_ctrl(fresh, bio_control) == 1)
+        method = fresh;
+    else
+        BIO_meth_free(fresh);
+}
+
+BIO *cinch_bio_new(cinch_conn *conn)
+{
+    (void)pthread_once(&method_once, make_method);
+    BIO *bio = method == NULL ? NULL : BIO_new(method);
+    if (bio != NULL) {
+        BIO_set_data(bio, conn);
+        BIO_set_init(bio, 1);
+    }
+    return bio;
+}

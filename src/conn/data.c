@@ -1,0 +1,246 @@
+/* data.c: the handshake, what the two sides write to each other, and the end. */
+#include "base/clock.h"
+#include "base/fail.h"
+#include "conn/conn.h"
+
+#include <limits.h>
+#include <openssl/err.h>
+#include <string.h>
+
+/* libssl puts at most this much into one record (RFC 8446, 5.1). */
+#define RECORD_DATA 16384u
+
+/*
+ * The last look before a connection counts as open: whatever went wrong inside, none is open that
+ * was not verified.
+ */
+static cinch_status check_result(cinch_conn *conn, cinch_error *local)
+{
+    const cinch_settings *settings = conn->link.derived->settings;
+    const X509 *theirs = SSL_get0_peer_certificate(conn->ssl);
+    const unsigned char *alpn;
+    unsigned alpn_size;
+    int must = settings->is_server ? settings->client_auth == CINCH_CLIENT_AUTH_REQUIRED
+                                   : !settings->skip_verification;
+
+    if ((must || (settings->is_server && theirs != NULL)) &&
+        (!conn->link.verified || theirs == NULL || SSL_get_verify_result(conn->ssl) != X509_V_OK))
+        return cinch_fail(local, CINCH_CAUSE_INTERNAL,
+                          "the handshake ended without the peer having been verified");
+    if (settings->is_server && theirs == NULL)
+        conn->link.verified = 0;
+    SSL_get0_alpn_selected(conn->ssl, &alpn, &alpn_size);
+    if (settings->alpn != NULL && settings->alpn_rule == CINCH_ALPN_REQUIRED && alpn_size == 0) {
+        char ours[256];
+
+        (void)cinch_fail(local, CINCH_CAUSE_NO_COMMON_ALPN,
+                         "the server does not agree on an application protocol (ALPN)");
+        cinch_fail_evidence(
+            local, "this side speaks: %s",
+            cinch_alpn_text(settings->alpn, settings->alpn_size, ours, sizeof ours));
+        return CINCH_FAILED;
+    }
+    return CINCH_OK;
+}
+
+static void keep_server_name(cinch_conn *conn)
+{
+    const char *name = SSL_get_servername(conn->ssl, TLSEXT_NAMETYPE_host_name);
+    size_t size = name == NULL ? 0 : strlen(name);
+
+    if (size < sizeof conn->server_name && size > 0)
+        memcpy(conn->server_name, name, size + 1);
+}
+
+/* One step of the handshake. CINCH_OK once the state is OPEN. ERR is clear. */
+static cinch_status advance(cinch_conn *conn, cinch_error *err)
+{
+    cinch_error local = CINCH_ERROR_INIT;
+
+    if (conn->state != CINCH_STATE_HANDSHAKING)
+        return CINCH_OK;
+    conn->link.report = &local;
+    int result = SSL_do_handshake(conn->ssl);
+    conn->link.report = NULL;
+    if (result == 1 && check_result(conn, &local) == CINCH_OK) {
+        conn->finished_at = cinch_clock_us();
+        conn->state = CINCH_STATE_OPEN;
+        conn->handshake_done = 1;
+        keep_server_name(conn);
+        cinch_conn_opened(conn);
+        ERR_clear_error();
+        return CINCH_OK;
+    }
+    if (result != 1) {
+        int reason = SSL_get_error(conn->ssl, result);
+
+        if (reason == SSL_ERROR_WANT_READ && !cinch_error_is_set(&local))
+            return CINCH_WANT_READ;
+        cinch_conn_explain(conn, reason, &local);
+    }
+    return cinch_conn_fail(conn, &local, err);
+}
+
+/* Common to all the calls below: 1 if CONN may be used. */
+static int usable(const cinch_conn *conn, cinch_error *err, cinch_status *status)
+{
+    *status = CINCH_FAILED;
+    if (!cinch_enter(err))
+        return 0;
+    if (conn == NULL)
+        *status = cinch_fail_null(err, "connection");
+    else if (conn->state == CINCH_STATE_FAILED)
+        *status = cinch_conn_failed_before(conn, err);
+    else
+        return 1;
+    return 0;
+}
+
+static int we_closed(const cinch_conn *conn)
+{
+    return conn->state == CINCH_STATE_CLOSE_SENT || conn->state == CINCH_STATE_CLOSED;
+}
+
+cinch_status cinch_conn_handshake(cinch_conn *conn, cinch_error *err)
+{
+    cinch_status status;
+
+    if (!usable(conn, err, &status))
+        return status;
+    if (we_closed(conn))
+        return cinch_fail(err, CINCH_CAUSE_MISUSE, "a handshake was asked for after close");
+    return advance(conn, err);
+}
+
+static void see_close(cinch_conn *conn)
+{
+    conn->state =
+        conn->state == CINCH_STATE_CLOSE_SENT ? CINCH_STATE_CLOSED : CINCH_STATE_PEER_CLOSED;
+}
+
+/* One record's data. *N > 0 with CINCH_OK. */
+static cinch_status read_once(cinch_conn *conn, void *buf, size_t size, size_t *n, cinch_error *err)
+{
+    cinch_error local = CINCH_ERROR_INIT;
+
+    conn->link.report = &local;
+    int result = SSL_read_ex(conn->ssl, buf, size, n);
+    conn->link.report = NULL;
+    if (result == 1)
+        return CINCH_OK;
+    *n = 0;
+    int reason = SSL_get_error(conn->ssl, result);
+    if (reason == SSL_ERROR_WANT_READ)
+        return CINCH_WANT_READ;
+    if (reason == SSL_ERROR_ZERO_RETURN) {
+        see_close(conn);
+        return CINCH_EOF;
+    }
+    cinch_conn_explain(conn, reason, &local);
+    return cinch_conn_fail(conn, &local, err);
+}
+
+cinch_status cinch_conn_read(cinch_conn *conn, void *buf, size_t size, size_t *n, cinch_error *err)
+{
+    cinch_status status;
+
+    if (n != NULL)
+        *n = 0;
+    if (!usable(conn, err, &status))
+        return status;
+    if (buf == NULL || n == NULL)
+        return cinch_fail_null(err, "buffer to read into");
+    if (size == 0)
+        return cinch_fail(err, CINCH_CAUSE_MISUSE, "a read into a buffer of 0 bytes");
+    if (conn->state == CINCH_STATE_PEER_CLOSED || conn->state == CINCH_STATE_CLOSED)
+        return CINCH_EOF;
+    status = advance(conn, err);
+    while (status == CINCH_OK && *n < size) {
+        size_t part = 0;
+
+        /* Once there is data, what comes after it is told by the next call: end, fault or nothing. */
+        status = read_once(conn, (char *)buf + *n, size - *n, &part, *n == 0 ? err : NULL);
+        *n += part;
+    }
+    cinch_buffer_idle(&conn->in);
+    ERR_clear_error();
+    return *n > 0 ? CINCH_OK : status;
+}
+
+static cinch_status write_once(cinch_conn *conn, const void *data, size_t size, size_t *n,
+                               cinch_error *err)
+{
+    cinch_error local = CINCH_ERROR_INIT;
+
+    conn->link.report = &local;
+    int result = SSL_write_ex(conn->ssl, data, size, n);
+    conn->link.report = NULL;
+    if (result == 1)
+        return CINCH_OK;
+    *n = 0;
+    /* The buffer takes everything, so there is nothing that a write could wait for. */
+    cinch_conn_explain(conn, SSL_get_error(conn->ssl, result), &local);
+    return cinch_conn_fail(conn, &local, err);
+}
+
+cinch_status cinch_conn_write(cinch_conn *conn, const void *data, size_t size, size_t *n,
+                              cinch_error *err)
+{
+    cinch_status status;
+
+    if (n != NULL)
+        *n = 0;
+    if (!usable(conn, err, &status))
+        return status;
+    if (n == NULL || (data == NULL && size > 0))
+        return cinch_fail_null(err, "data to write");
+    if (we_closed(conn))
+        return cinch_fail(err, CINCH_CAUSE_MISUSE, "a write after close");
+    status = advance(conn, err);
+    while (status == CINCH_OK && *n < size) {
+        size_t left = size - *n, part = 0;
+
+        if (cinch_buffer_used(&conn->out) >= CINCH_OUT_HIGH) {
+            status = CINCH_WANT_WRITE;
+            break;
+        }
+        status = write_once(conn, (const char *)data + *n, left < RECORD_DATA ? left : RECORD_DATA,
+                            &part, *n == 0 ? err : NULL);
+        *n += part;
+    }
+    ERR_clear_error();
+    return *n > 0 ? CINCH_OK : status;
+}
+
+cinch_status cinch_conn_close(cinch_conn *conn, cinch_error *err)
+{
+    cinch_error local = CINCH_ERROR_INIT;
+    cinch_status status;
+
+    if (!usable(conn, err, &status))
+        return status;
+    if (we_closed(conn))
+        return CINCH_OK;
+    if (conn->state == CINCH_STATE_HANDSHAKING) {
+        (void)cinch_fail(&local, CINCH_CAUSE_CLOSED_IN_HANDSHAKE,
+                         "this side gave the connection up during the handshake, %s",
+                         cinch_conn_phase(conn));
+        (void)cinch_conn_fail(conn, &local, NULL);
+        return CINCH_OK;
+    }
+    conn->link.report = &local;
+    int result = SSL_shutdown(conn->ssl);
+    conn->link.report = NULL;
+    if (result < 0) {
+        int reason = SSL_get_error(conn->ssl, result);
+
+        if (reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_WRITE) {
+            cinch_conn_explain(conn, reason, &local);
+            return cinch_conn_fail(conn, &local, err);
+        }
+    }
+    conn->state =
+        conn->state == CINCH_STATE_PEER_CLOSED ? CINCH_STATE_CLOSED : CINCH_STATE_CLOSE_SENT;
+    ERR_clear_error();
+    return CINCH_OK;
+}

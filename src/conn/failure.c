@@ -1,0 +1,48 @@
+/* failure.c: a failed connection stays failed, and can say why again and again. */
+#include "base/fail.h"
+#include "base/memory.h"
+#include "conn/conn.h"
+
+#include <openssl/err.h>
+
+cinch_status cinch_conn_fail(cinch_conn *conn, const cinch_error *local, cinch_error *err)
+{
+    if (conn->state != CINCH_STATE_FAILED) {
+        conn->state = CINCH_STATE_FAILED;
+        conn->link.verified = 0;
+        conn->failed_cause = local->cause;
+        conn->failure = cinch_copy_bytes(local, sizeof *local);
+        cinch_buffer_free(&conn->in);
+        conn->lent = 0;
+    }
+    ERR_clear_error();
+    return cinch_fail_keep(err, local);
+}
+
+cinch_status cinch_conn_failed_before(const cinch_conn *conn, cinch_error *err)
+{
+    if (conn->failure != NULL)
+        return cinch_fail_keep(err, conn->failure);
+    return cinch_fail(err, conn->failed_cause,
+                      "the connection failed before, and there was no memory to keep the reason");
+}
+
+void cinch_conn_fail_transport(cinch_conn *conn, const cinch_error *why)
+{
+    if (conn != NULL)
+        (void)cinch_conn_fail(conn, why, NULL);
+}
+
+const char *cinch_conn_phase(const cinch_conn *conn)
+{
+    if (conn == NULL || conn->state == CINCH_STATE_FAILED)
+        return "after a failure";
+    int server = conn->link.derived->settings->is_server;
+    if (conn->state != CINCH_STATE_HANDSHAKING)
+        return "with the connection open";
+    if (!conn->answered)
+        return server ? "waiting for the client's hello" : "waiting for the server's hello";
+    if (!server && conn->link.verified_at == 0)
+        return "waiting for the server's certificate";
+    return server ? "waiting for the client's Finished" : "waiting for the server's Finished";
+}

@@ -1,0 +1,102 @@
+/* trace.c: libssl shows every message that passes by; what explanations and timing need is kept. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "conn/conn.h"
+
+#include <string.h>
+
+#define ALERT_FATAL 2
+
+static void see_alert(cinch_conn *conn, int sent, const unsigned char *bytes, size_t size)
+{
+    /* A close_notify is a warning in TLS 1.2 and earlier; the number 0 means "none" here. */
+    if (size < 2 || bytes[1] == SSL_AD_CLOSE_NOTIFY ||
+        (bytes[0] != ALERT_FATAL && bytes[1] != SSL_AD_USER_CANCELLED))
+        return;
+    if (sent)
+        conn->alert_sent = bytes[1];
+    else
+        conn->alert_received = bytes[1];
+}
+
+static void keep_hello(cinch_opening *opening, const unsigned char *bytes, size_t size)
+{
+    /* After a HelloRetryRequest the second one tells what counts. */
+    unsigned char *copy = cinch_copy_bytes(bytes, size);
+
+    if (copy == NULL)
+        return;
+    cinch_release(opening->hello);
+    opening->hello = copy;
+    opening->hello_size = size;
+}
+
+/* Version and suite of a ServerHello (RFC 8446, 4.1.3), the supported_versions extension first. */
+static void see_server_hello(cinch_opening *opening, const unsigned char *m, size_t size)
+{
+    size_t at = 4 + 2 + 32;
+
+    if (size < at + 1 || size < at + 1 + m[at] + 3)
+        return;
+    opening->answered_version = m[4] << 8 | m[5];
+    at += 1 + (size_t)m[at];
+    opening->answered_cipher = m[at] << 8 | m[at + 1];
+    at += 3;
+    if (size < at + 2)
+        return;
+    at += 2;
+    while (size >= at + 4) {
+        int type = m[at] << 8 | m[at + 1];
+        size_t length = (size_t)(m[at + 2] << 8 | m[at + 3]);
+
+        at += 4;
+        if (size < at + length)
+            return;
+        if (type == TLSEXT_TYPE_supported_versions && length == 2)
+            opening->answered_version = m[at] << 8 | m[at + 1];
+        at += length;
+    }
+}
+
+static void see_handshake(cinch_conn *conn, int sent, const unsigned char *bytes, size_t size)
+{
+    if (size < 4 || conn->opening == NULL)
+        return;
+    switch (bytes[0]) {
+    case SSL3_MT_CLIENT_HELLO:
+        keep_hello(conn->opening, bytes, size);
+        break;
+    case SSL3_MT_SERVER_HELLO:
+        if (!sent)
+            see_server_hello(conn->opening, bytes, size);
+        break;
+    case SSL3_MT_CERTIFICATE_REQUEST:
+        if (!sent)
+            conn->peer_asked = 1;
+        break;
+    default:
+        break;
+    }
+    if (!sent && !conn->answered &&
+        (bytes[0] == SSL3_MT_CLIENT_HELLO || bytes[0] == SSL3_MT_SERVER_HELLO)) {
+        conn->answered = 1;
+        conn->hello_at = cinch_clock_us();
+    }
+}
+
+static void see(int sent, int version, int type, const void *bytes, size_t size, SSL *ssl,
+                void *arg)
+{
+    (void)version;
+    (void)ssl;
+    if (type == SSL3_RT_ALERT)
+        see_alert(arg, sent, bytes, size);
+    else if (type == SSL3_RT_HANDSHAKE)
+        see_handshake(arg, sent, bytes, size);
+}
+
+void cinch_conn_watch(cinch_conn *conn)
+{
+    SSL_set_msg_callback(conn->ssl, see);
+    SSL_set_msg_callback_arg(conn->ssl, conn);
+}

@@ -1,0 +1,78 @@
+/*
+ * context.h: the inside of a context. Settings are plain data that never change once made; a setter
+ * makes a changed copy and puts it in place. What OpenSSL needs, an SSL_CTX, is derived from them by
+ * the first connection after a change, never changes either, and is shared by all contexts of the
+ * process whose settings are equal.
+ */
+#ifndef CINCH_CONTEXT_CONTEXT_H
+#define CINCH_CONTEXT_CONTEXT_H
+
+#include "identity/identity.h"
+#include "policy/policy.h"
+#include "trust/trust.h"
+
+#include <cinch/context.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct cinch_settings {
+    int is_server;
+    int trusts_system; /* a client that named nothing yet */
+    cinch_trust *trust;
+    cinch_identity *identity;
+    cinch_policy *policy;
+    unsigned char *alpn; /* as on the wire (RFC 7301, 3.1) */
+    size_t alpn_size;
+    cinch_alpn_rule alpn_rule;
+    cinch_client_auth client_auth;
+    cinch_server_name_rule server_name_rule;
+    int verify_depth;
+    int send_server_name;
+    int skip_verification;
+    int skip_name;
+} cinch_settings;
+
+typedef struct cinch_derived {
+    atomic_uint references;
+    struct cinch_derived *next; /* in the list of all of them; see derive.c */
+    unsigned char digest[32];
+    cinch_settings *settings; /* a copy of its own; trust is the set in force, system or named */
+    SSL_CTX *ssl_ctx;
+} cinch_derived;
+
+struct cinch_context {
+    pthread_mutex_t lock; /* guards the pointers, not what they point to */
+    cinch_settings *settings;
+    cinch_derived *derived; /* NULL after a change */
+};
+
+/* settings.c */
+cinch_settings *cinch_settings_new(int is_server, cinch_error *err);
+cinch_settings *cinch_settings_copy(const cinch_settings *settings, cinch_error *err);
+void cinch_settings_free(cinch_settings *settings);
+/* cinch_settings_digest makes equal settings have equal digests, and different ones different. */
+cinch_status cinch_settings_digest(const cinch_settings *settings, unsigned char digest[32],
+                                   cinch_error *err);
+
+/* A change to a copy of the settings; a failure means that nothing changes. */
+typedef cinch_status (*cinch_change)(cinch_settings *settings, const void *value, cinch_error *err);
+
+/* cinch_context_change makes CHANGE to CTX in one step. WHERE is "client", "server" or NULL: both. */
+cinch_status cinch_context_change(cinch_context *ctx, const char *where, cinch_change change,
+                                  const void *value, cinch_error *err);
+
+/* derive.c */
+
+/*
+ * cinch_context_derive gives what connections are made from now, as a reference for the caller. NULL
+ * and ERR set on failure.
+ */
+cinch_derived *cinch_context_derive(cinch_context *ctx, cinch_error *err);
+cinch_derived *cinch_derived_ref(cinch_derived *derived);
+void cinch_derived_unref(cinch_derived *derived);
+
+/* cinch_settings_check makes an SSL_CTX of SETTINGS and drops it: whether they can be used at all. */
+cinch_status cinch_settings_check(const cinch_settings *settings, cinch_error *err);
+
+#endif

@@ -1,0 +1,289 @@
+/* derive.c: from settings to an SSL_CTX, made once for all the contexts that say the same. */
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/openssl.h"
+#include "context/context.h"
+#include "context/link.h"
+
+#include <openssl/err.h>
+#include <string.h>
+
+/* More anchors than these are not named to clients: the list costs bytes in every handshake. */
+#define LARGEST_CA_LIST 64
+
+/*
+ * All that are in use. The list has no references of its own: the last user takes its entry out.
+ * A process has few different settings, so a list is enough.
+ */
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static cinch_derived *all;
+
+static void set_options(SSL_CTX *ctx)
+{
+    /* Whatever openssl.cnf switched on for other programs, such as reading truncation as an end. */
+    SSL_CTX_clear_options(ctx, SSL_CTX_get_options(ctx));
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY |
+                              SSL_MODE_NO_AUTO_CHAIN);
+    /* Where data ends must stay visible: libssl takes exactly one record at a time. */
+    SSL_CTX_set_read_ahead(ctx, 0);
+}
+
+/* The names of the issuers that clients may choose their certificate by (RFC 8446, 4.2.4). */
+static cinch_status name_issuers(const cinch_settings *settings, SSL_CTX *ctx, cinch_error *err)
+{
+    STACK_OF(X509) *anchors = cinch_trust_all(settings->trust, err);
+    cinch_status status = CINCH_OK;
+
+    if (anchors == NULL)
+        return CINCH_FAILED;
+    for (int i = 0; i < sk_X509_num(anchors) && sk_X509_num(anchors) <= LARGEST_CA_LIST; i++)
+        if (SSL_CTX_add_client_CA(ctx, sk_X509_value(anchors, i)) != 1)
+            status = cinch_fail_crypto(err, "naming the issuers of client certificates");
+    sk_X509_pop_free(anchors, X509_free);
+    return status;
+}
+
+static cinch_status install_trust(const cinch_settings *settings, SSL_CTX *ctx, cinch_error *err)
+{
+    if (settings->trust == NULL)
+        return CINCH_OK;
+    X509_STORE *store = cinch_trust_store(settings->trust, err);
+    if (store == NULL)
+        return CINCH_FAILED;
+    SSL_CTX_set_cert_store(ctx, store);
+    if (settings->client_auth == CINCH_CLIENT_AUTH_NONE)
+        return CINCH_OK;
+    return name_issuers(settings, ctx, err);
+}
+
+static void install_verification(const cinch_settings *settings, SSL_CTX *ctx)
+{
+    int mode = SSL_VERIFY_PEER;
+
+    if (settings->is_server && settings->client_auth == CINCH_CLIENT_AUTH_NONE)
+        mode = SSL_VERIFY_NONE;
+    if (settings->is_server && settings->client_auth == CINCH_CLIENT_AUTH_REQUIRED)
+        mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    SSL_CTX_set_verify(ctx, mode, NULL);
+    SSL_CTX_set_verify_depth(ctx, settings->verify_depth);
+    SSL_CTX_set_cert_verify_callback(ctx, cinch_verify_callback, NULL);
+}
+
+static cinch_status install_names(const cinch_settings *settings, SSL_CTX *ctx, cinch_error *err)
+{
+    if (settings->is_server) {
+        SSL_CTX_set_tlsext_servername_callback(ctx, cinch_server_name_callback);
+        SSL_CTX_set_client_hello_cb(ctx, cinch_client_hello_callback, NULL);
+    }
+    if (settings->alpn == NULL)
+        return CINCH_OK;
+    if (settings->is_server)
+        SSL_CTX_set_alpn_select_cb(ctx, cinch_alpn_callback, NULL);
+    else if (SSL_CTX_set_alpn_protos(ctx, settings->alpn, (unsigned)settings->alpn_size) != 0)
+        return cinch_fail_crypto(err, "setting ALPN");
+    return CINCH_OK;
+}
+
+static SSL_CTX *make(const cinch_settings *settings, cinch_error *err)
+{
+    SSL_CTX *ctx = SSL_CTX_new_ex(cinch_library_context(), NULL,
+                                  settings->is_server ? TLS_server_method() : TLS_client_method());
+
+    if (ctx == NULL) {
+        (void)cinch_fail_crypto(err, "making an SSL_CTX");
+        return NULL;
+    }
+    set_options(ctx);
+    /* No resumption until sessions are bound to the identity and policy that they were made under. */
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    install_verification(settings, ctx);
+    if (cinch_policy_install(settings->policy, ctx, err) != CINCH_OK ||
+        (settings->is_server && SSL_CTX_set_num_tickets(ctx, 0) != 1) ||
+        (settings->identity != NULL &&
+         cinch_identity_install(settings->identity, ctx, err) != CINCH_OK) ||
+        install_trust(settings, ctx, err) != CINCH_OK ||
+        install_names(settings, ctx, err) != CINCH_OK) {
+        SSL_CTX_free(ctx);
+        if (!cinch_error_is_set(err))
+            (void)cinch_fail_crypto(err, "putting settings into an SSL_CTX");
+        return NULL;
+    }
+    return ctx;
+}
+
+cinch_status cinch_settings_check(const cinch_settings *settings, cinch_error *err)
+{
+    SSL_CTX *ctx = make(settings, err);
+
+    SSL_CTX_free(ctx);
+    return ctx == NULL ? CINCH_FAILED : CINCH_OK;
+}
+
+cinch_derived *cinch_derived_ref(cinch_derived *derived)
+{
+    atomic_fetch_add(&derived->references, 1);
+    return derived;
+}
+
+static void derived_free(cinch_derived *derived)
+{
+    if (derived == NULL)
+        return;
+    SSL_CTX_free(derived->ssl_ctx);
+    cinch_settings_free(derived->settings);
+    cinch_release(derived);
+}
+
+void cinch_derived_unref(cinch_derived *derived)
+{
+    if (derived == NULL)
+        return;
+    unsigned now = atomic_load(&derived->references);
+    while (now > 1)
+        if (atomic_compare_exchange_weak(&derived->references, &now, now - 1))
+            return;
+    /* Perhaps the last one: under the lock nobody can find it in the list and take a reference. */
+    pthread_mutex_lock(&all_lock);
+    int last = atomic_fetch_sub(&derived->references, 1) == 1;
+    for (cinch_derived **at = &all; last && *at != NULL; at = &(*at)->next)
+        if (*at == derived) {
+            *at = derived->next;
+            break;
+        }
+    pthread_mutex_unlock(&all_lock);
+    if (last)
+        derived_free(derived);
+}
+
+/* The lock is held by the caller. */
+static cinch_derived *find(const unsigned char digest[32])
+{
+    for (cinch_derived *at = all; at != NULL; at = at->next)
+        if (memcmp(at->digest, digest, sizeof at->digest) == 0)
+            return cinch_derived_ref(at);
+    return NULL;
+}
+
+/* Takes SETTINGS over in any case. */
+static cinch_derived *derive(cinch_settings *settings, cinch_error *err)
+{
+    cinch_derived *derived = NULL, *fresh = NULL;
+    unsigned char digest[32];
+
+    if (settings == NULL || cinch_settings_digest(settings, digest, err) != CINCH_OK)
+        goto out;
+    pthread_mutex_lock(&all_lock);
+    derived = find(digest);
+    pthread_mutex_unlock(&all_lock);
+    if (derived != NULL)
+        goto out;
+
+    fresh = cinch_alloc(sizeof *fresh);
+    if (fresh == NULL) {
+        (void)cinch_fail_memory(err, "deriving an SSL_CTX");
+        goto out;
+    }
+    fresh->ssl_ctx = make(settings, err);
+    if (fresh->ssl_ctx == NULL)
+        goto out;
+    fresh->settings = settings;
+    settings = NULL;
+    memcpy(fresh->digest, digest, sizeof digest);
+    atomic_init(&fresh->references, 1);
+
+    pthread_mutex_lock(&all_lock);
+    derived = find(digest);
+    if (derived == NULL) {
+        fresh->next = all;
+        all = fresh;
+        derived = fresh;
+        fresh = NULL;
+    }
+    pthread_mutex_unlock(&all_lock);
+out:
+    derived_free(fresh);
+    cinch_settings_free(settings);
+    return derived;
+}
+
+/*
+ * The settings to derive from. SYSTEM is the system's trust as it is now if that is known. What a
+ * client that named nothing trusts is looked up here, so that making a context costs nothing and
+ * cannot fail.
+ */
+static cinch_settings *settings_now(const cinch_settings *settings, cinch_trust *system,
+                                    cinch_error *err)
+{
+    cinch_settings *copy = cinch_settings_copy(settings, err);
+
+    if (copy == NULL)
+        return NULL;
+    int failed = 0;
+    if (copy->is_server && copy->identity == NULL) {
+        (void)cinch_fail(err, CINCH_CAUSE_NO_IDENTITY, "the server's context has no identity");
+        failed = 1;
+    } else if (copy->trusts_system && !copy->skip_verification) {
+        copy->trust = system != NULL ? cinch_trust_ref(system) : cinch_trust_with_system(NULL, err);
+        failed = copy->trust == NULL;
+    }
+    if (failed) {
+        cinch_settings_free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+/*
+ * Brings the trust of CTX up to date. The refreshed set takes the place of the one before, so that
+ * an anchor that was taken out of a file stays out even if the file cannot be read later. Returns
+ * the system's set if that is what is trusted and known. The lock is held by the caller.
+ */
+static cinch_trust *refresh(cinch_context *ctx, cinch_derived **stale)
+{
+    int named = ctx->settings->trust != NULL;
+    cinch_trust *now = NULL;
+    cinch_trust *before = named                  ? ctx->settings->trust
+                          : ctx->derived != NULL ? ctx->derived->settings->trust
+                                                 : NULL;
+
+    if (before == NULL)
+        return NULL;
+    now = cinch_trust_refresh(before);
+    if (now != before) {
+        *stale = ctx->derived;
+        ctx->derived = NULL;
+    }
+    if (!named)
+        return now;
+    ctx->settings->trust = now;
+    cinch_trust_unref(before);
+    return NULL;
+}
+
+cinch_derived *cinch_context_derive(cinch_context *ctx, cinch_error *err)
+{
+    cinch_error local = CINCH_ERROR_INIT;
+    cinch_derived *derived = NULL, *stale = NULL;
+
+    if (ctx == NULL) {
+        (void)cinch_fail_null(err, "context");
+        return NULL;
+    }
+    pthread_mutex_lock(&ctx->lock);
+    cinch_trust *system = refresh(ctx, &stale);
+    if (ctx->derived == NULL)
+        ctx->derived = derive(settings_now(ctx->settings, system, &local), &local);
+    if (ctx->derived != NULL)
+        derived = cinch_derived_ref(ctx->derived);
+    pthread_mutex_unlock(&ctx->lock);
+    if (system != NULL)
+        cinch_trust_unref(system);
+    cinch_derived_unref(stale);
+    if (derived == NULL)
+        (void)cinch_fail_keep(err, &local);
+    ERR_clear_error();
+    return derived;
+}

@@ -1,0 +1,41 @@
+/*
+ * link.h: what the callbacks of an SSL_CTX need to know of the one connection that they are called
+ * for, and what they find out. The conn owns it and hangs it on its SSL.
+ */
+#ifndef CINCH_CONTEXT_LINK_H
+#define CINCH_CONTEXT_LINK_H
+
+#include "base/hostname.h"
+#include "context/context.h"
+
+typedef struct cinch_link {
+    cinch_derived *derived;
+    cinch_host host;       /* client: who the server must be; text "" if the name is not checked */
+    cinch_error *report;   /* where a callback explains a refusal; NULL: nobody wants to know */
+    STACK_OF(X509) * sent; /* the peer's certificates, kept when they were refused */
+    int64_t verified_at;   /* cinch_clock_us() when the verification was over, 0 before */
+    int verified;          /* set by the verification alone, after its last check */
+    int chain_is_verified; /* OpenSSL's verified chain really is one */
+} cinch_link;
+
+/* cinch_link_attach hangs LINK on SSL. 1 or 0. */
+int cinch_link_attach(cinch_link *link, SSL *ssl);
+
+/* cinch_link_of gives the link of SSL, NULL for one that has none. */
+cinch_link *cinch_link_of(const SSL *ssl);
+
+/* The callbacks for SSL_CTX_set_cert_verify_callback(), ALPN and server names. */
+int cinch_verify_callback(X509_STORE_CTX *store_ctx, void *arg);
+int cinch_alpn_callback(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+                        const unsigned char *in, unsigned in_size, void *arg);
+int cinch_server_name_callback(SSL *ssl, int *alert, void *arg);
+int cinch_client_hello_callback(SSL *ssl, int *alert, void *arg);
+
+/* cinch_verify_explain says in ERR why STORE_CTX was refused. */
+void cinch_verify_explain(X509_STORE_CTX *store_ctx, const cinch_link *link, int64_t now,
+                          cinch_error *err);
+
+/* cinch_alpn_text writes a list as on the wire into BUF, "h2, http/1.1", and returns BUF. */
+char *cinch_alpn_text(const unsigned char *list, size_t list_size, char *buf, size_t size);
+
+#endif

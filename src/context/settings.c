@@ -1,0 +1,99 @@
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/openssl.h"
+#include "context/context.h"
+
+#include <openssl/evp.h>
+
+#define DEFAULT_DEPTH 10
+
+cinch_settings *cinch_settings_new(int is_server, cinch_error *err)
+{
+    cinch_settings *settings = cinch_alloc(sizeof *settings);
+
+    if (settings == NULL) {
+        (void)cinch_fail_memory(err, "making a context");
+        return NULL;
+    }
+    settings->is_server = is_server;
+    settings->trusts_system = !is_server;
+    settings->verify_depth = DEFAULT_DEPTH;
+    settings->send_server_name = 1;
+    settings->policy = cinch_policy_new(NULL, err);
+    if (settings->policy == NULL) {
+        cinch_settings_free(settings);
+        return NULL;
+    }
+    return settings;
+}
+
+cinch_settings *cinch_settings_copy(const cinch_settings *settings, cinch_error *err)
+{
+    cinch_settings *copy = cinch_alloc(sizeof *copy);
+
+    if (copy == NULL) {
+        (void)cinch_fail_memory(err, "copying the settings of a context");
+        return NULL;
+    }
+    *copy = *settings;
+    copy->trust = settings->trust == NULL ? NULL : cinch_trust_ref(settings->trust);
+    copy->identity = settings->identity == NULL ? NULL : cinch_identity_ref(settings->identity);
+    copy->policy = cinch_policy_copy(settings->policy, err);
+    copy->alpn =
+        settings->alpn == NULL ? NULL : cinch_copy_bytes(settings->alpn, settings->alpn_size);
+    if (copy->policy == NULL || (copy->alpn == NULL) != (settings->alpn == NULL)) {
+        cinch_settings_free(copy);
+        (void)cinch_fail_memory(err, "copying the settings of a context");
+        return NULL;
+    }
+    return copy;
+}
+
+void cinch_settings_free(cinch_settings *settings)
+{
+    if (settings == NULL)
+        return;
+    if (settings->trust != NULL)
+        cinch_trust_unref(settings->trust);
+    cinch_identity_free(settings->identity);
+    cinch_policy_free(settings->policy);
+    cinch_release(settings->alpn);
+    cinch_release(settings);
+}
+
+/*
+ * Every field counts, in a fixed order and with its size in front where it has one: what is left out
+ * here would leak from one context into another (CVE-2025-14819 was of this kind).
+ */
+static int hash_settings(const cinch_settings *s, EVP_MD_CTX *md)
+{
+    const int plain[] = {s->is_server,        s->trusts_system,         s->trust != NULL,
+                         s->identity != NULL, (int)s->alpn_size,        (int)s->alpn_rule,
+                         (int)s->client_auth, (int)s->server_name_rule, s->verify_depth,
+                         s->send_server_name, s->skip_verification,     s->skip_name};
+    unsigned char trust[32] = {0};
+
+    if (s->trust != NULL)
+        cinch_trust_digest(s->trust, trust);
+    return EVP_DigestUpdate(md, plain, sizeof plain) == 1 &&
+           EVP_DigestUpdate(md, trust, sizeof trust) == 1 &&
+           (s->identity == NULL ||
+            EVP_DigestUpdate(md, s->identity->digest, sizeof s->identity->digest) == 1) &&
+           (s->alpn == NULL || EVP_DigestUpdate(md, s->alpn, s->alpn_size) == 1) &&
+           cinch_policy_hash(s->policy, md) == 1;
+}
+
+cinch_status cinch_settings_digest(const cinch_settings *settings, unsigned char digest[32],
+                                   cinch_error *err)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    EVP_MD *sha256 = EVP_MD_fetch(cinch_library_context(), "SHA256", NULL);
+    cinch_status status = CINCH_OK;
+
+    if (md == NULL || sha256 == NULL || EVP_DigestInit_ex2(md, sha256, NULL) != 1 ||
+        !hash_settings(settings, md) || EVP_DigestFinal_ex(md, digest, NULL) != 1)
+        status = cinch_fail_crypto(err, "comparing settings");
+    EVP_MD_free(sha256);
+    EVP_MD_CTX_free(md);
+    return status;
+}
