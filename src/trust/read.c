@@ -5,8 +5,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "trust/bundle.h"
 #include "trust/der.h"
-#include "trust/pem.h"
 
 #include <string.h>
 
@@ -105,14 +105,14 @@ static cinch_status add(anchor_reader *reader, size_t at, size_t size, int with_
 static cinch_status damaged(anchor_reader *reader, size_t at, const char *damage)
 {
     return cinch_fail(reader->err, CINCH_CAUSE_BAD_CERTIFICATE, "line %zu of %s %s",
-                      cinch_pem_line(reader->bytes, at), reader->where, damage);
+                      cinch_bundle_line(reader->bytes, at), reader->where, damage);
 }
 
-static cinch_status private_key(anchor_reader *reader, const cinch_pem *pem)
+static cinch_status private_key(anchor_reader *reader, const cinch_bundle *pem)
 {
     cinch_fail(reader->err, CINCH_CAUSE_KEY_WHERE_CERTIFICATE,
                "line %zu of %s begins a private key where only trust anchors belong",
-               cinch_pem_line(reader->bytes, pem->begin), reader->where);
+               cinch_bundle_line(reader->bytes, pem->begin), reader->where);
     cinch_fail_evidence(reader->err, "the block is named \"%.*s\"", (int)pem->label_size,
                         pem->label);
     cinch_fail_remedy(reader->err,
@@ -122,13 +122,13 @@ static cinch_status private_key(anchor_reader *reader, const cinch_pem *pem)
 }
 
 /* One block that holds a certificate. */
-static cinch_status read_block(anchor_reader *reader, cinch_pem *pem)
+static cinch_status read_block(anchor_reader *reader, cinch_bundle *pem)
 {
     cinch_index *index = reader->index;
-    int with_settings = cinch_pem_is(pem, "TRUSTED CERTIFICATE"), good;
+    int with_settings = cinch_bundle_is(pem, "TRUSTED CERTIFICATE"), good;
     size_t size;
 
-    if (!cinch_pem_decode(pem, index->der + index->der_size, &size))
+    if (!cinch_bundle_decode(pem, index->der + index->der_size, &size))
         return damaged(reader, pem->begin, pem->damage);
     if (add(reader, index->der_size, size, with_settings, &good) != CINCH_OK)
         return CINCH_FAILED;
@@ -138,7 +138,7 @@ static cinch_status read_block(anchor_reader *reader, cinch_pem *pem)
     return CINCH_OK;
 }
 
-static cinch_status nothing_found(anchor_reader *reader, const cinch_pem *other)
+static cinch_status nothing_found(anchor_reader *reader, const cinch_bundle *other)
 {
     cinch_fail(reader->err, CINCH_CAUSE_NO_CERTIFICATE, "there is no certificate in %s",
                reader->where);
@@ -174,21 +174,21 @@ static cinch_status not_pem(anchor_reader *reader)
 
 static cinch_status read_pem(anchor_reader *reader)
 {
-    cinch_pem pem = {.bytes = reader->bytes, .size = reader->size}, other = {0};
+    cinch_bundle pem = {.bytes = reader->bytes, .size = reader->size}, other = {0};
     int blocks = 0;
 
     for (;;) {
-        cinch_pem_found found = cinch_pem_next(&pem);
+        cinch_bundle_found found = cinch_bundle_next(&pem);
 
-        if (found == CINCH_PEM_NONE)
+        if (found == CINCH_BUNDLE_NONE)
             break;
-        if (found == CINCH_PEM_DAMAGED)
+        if (found == CINCH_BUNDLE_DAMAGED)
             return damaged(reader, pem.begin, pem.damage);
         blocks = 1;
-        if (cinch_pem_ends(&pem, "PRIVATE KEY"))
+        if (cinch_bundle_ends(&pem, "PRIVATE KEY"))
             return private_key(reader, &pem);
-        if (cinch_pem_is(&pem, "CERTIFICATE") || cinch_pem_is(&pem, "X509 CERTIFICATE") ||
-            cinch_pem_is(&pem, "TRUSTED CERTIFICATE")) {
+        if (cinch_bundle_is(&pem, "CERTIFICATE") || cinch_bundle_is(&pem, "X509 CERTIFICATE") ||
+            cinch_bundle_is(&pem, "TRUSTED CERTIFICATE")) {
             if (read_block(reader, &pem) != CINCH_OK)
                 return CINCH_FAILED;
         } else if (other.label == NULL) {

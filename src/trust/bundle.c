@@ -1,4 +1,4 @@
-#include "trust/pem.h"
+#include "trust/bundle.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static const unsigned char base64[256] = {
     ['8'] = V(60), ['9'] = V(61), ['+'] = V(62), ['/'] = V(63),
 };
 
-size_t cinch_pem_line(const unsigned char *bytes, size_t at)
+size_t cinch_bundle_line(const unsigned char *bytes, size_t at)
 {
     size_t line = 1;
 
@@ -35,12 +35,12 @@ size_t cinch_pem_line(const unsigned char *bytes, size_t at)
     return line;
 }
 
-int cinch_pem_is(const cinch_pem *pem, const char *label)
+int cinch_bundle_is(const cinch_bundle *pem, const char *label)
 {
     return pem->label_size == strlen(label) && memcmp(pem->label, label, pem->label_size) == 0;
 }
 
-int cinch_pem_ends(const cinch_pem *pem, const char *ending)
+int cinch_bundle_ends(const cinch_bundle *pem, const char *ending)
 {
     size_t size = strlen(ending);
 
@@ -48,14 +48,14 @@ int cinch_pem_ends(const cinch_pem *pem, const char *ending)
            memcmp(pem->label + pem->label_size - size, ending, size) == 0;
 }
 
-static cinch_pem_found damaged(cinch_pem *pem, size_t at, const char *damage)
+static cinch_bundle_found damaged(cinch_bundle *pem, size_t at, const char *damage)
 {
     pem->begin = at;
     pem->damage = damage;
-    return CINCH_PEM_DAMAGED;
+    return CINCH_BUNDLE_DAMAGED;
 }
 
-static int starts(const cinch_pem *pem, size_t at, const char *word)
+static int starts(const cinch_bundle *pem, size_t at, const char *word)
 {
     size_t size = strlen(word);
 
@@ -63,7 +63,7 @@ static int starts(const cinch_pem *pem, size_t at, const char *word)
 }
 
 /* The byte behind the line that AT is in. */
-static size_t next_line(const cinch_pem *pem, size_t at)
+static size_t next_line(const cinch_bundle *pem, size_t at)
 {
     const unsigned char *end = memchr(pem->bytes + at, '\n', pem->size - at);
 
@@ -71,7 +71,7 @@ static size_t next_line(const cinch_pem *pem, size_t at)
 }
 
 /* The label between WORD and the dashes in the line at AT; 0 if the line does not have this form. */
-static int read_label(const cinch_pem *pem, size_t at, const char *word, const char **label,
+static int read_label(const cinch_bundle *pem, size_t at, const char *word, const char **label,
                       size_t *size)
 {
     size_t start = at + strlen(word), end = next_line(pem, at);
@@ -86,7 +86,7 @@ static int read_label(const cinch_pem *pem, size_t at, const char *word, const c
 }
 
 /* Finds the END line of the block whose body starts at pem->body. */
-static cinch_pem_found find_end(cinch_pem *pem)
+static cinch_bundle_found find_end(cinch_bundle *pem)
 {
     const char *label;
     size_t label_size;
@@ -108,13 +108,13 @@ static cinch_pem_found find_end(cinch_pem *pem)
             return damaged(pem, at, "ends another kind of block than the one before it begins");
         pem->body_size = at - pem->body;
         pem->at = next_line(pem, at);
-        return CINCH_PEM_BLOCK;
+        return CINCH_BUNDLE_BLOCK;
     }
     /* Taking what is there would trust less, or more, than the whole file says. */
     return damaged(pem, pem->begin, "begins a block that has no END line");
 }
 
-cinch_pem_found cinch_pem_next(cinch_pem *pem)
+cinch_bundle_found cinch_bundle_next(cinch_bundle *pem)
 {
     /* Editors of other systems mark UTF-8 in this way. */
     if (pem->at == 0 && starts(pem, 0, "\xef\xbb\xbf"))
@@ -132,7 +132,7 @@ cinch_pem_found cinch_pem_next(cinch_pem *pem)
         pem->body = next_line(pem, pem->at);
         return find_end(pem);
     }
-    return CINCH_PEM_NONE;
+    return CINCH_BUNDLE_NONE;
 }
 
 static int is_space(unsigned char c)
@@ -191,7 +191,7 @@ static size_t decode_fast(const unsigned char *in, size_t size, size_t *at, unsi
     return (size_t)(o - out);
 }
 
-int cinch_pem_decode(cinch_pem *pem, unsigned char *out, size_t *size)
+int cinch_bundle_decode(cinch_bundle *pem, unsigned char *out, size_t *size)
 {
     const unsigned char *in = pem->bytes + pem->body;
     base64_group group = {0, 0, 0};
