@@ -6,11 +6,16 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
+/* What a caller has picked by hand: it must be of use for the versions. */
+#define CINCH_PICKED_CIPHERS 1u
+#define CINCH_PICKED_SUITES 2u
+
 struct cinch_policy {
     char name[32]; /* "cinch-2026"; "custom" once a setter was used */
     int min;
     int max;
     int level; /* OpenSSL's security level */
+    unsigned picked;
     char *ciphers;
     char *suites;
     char *groups;
@@ -20,8 +25,17 @@ struct cinch_policy {
 /* cinch_policy_copy gives an independent copy, NULL when memory runs out. */
 cinch_policy *cinch_policy_copy(const cinch_policy *policy, cinch_error *err);
 
-/* cinch_policy_install sets everything that a policy says in CTX, whatever its defaults were. */
+/*
+ * cinch_policy_install sets everything that a policy says in CTX, whatever its defaults were. It
+ * comes first: options that openssl.cnf may have set and that weaken TLS are cleared.
+ */
 cinch_status cinch_policy_install(const cinch_policy *policy, SSL_CTX *ctx, cinch_error *err);
+
+/*
+ * cinch_policy_check tells whether the parts of POLICY fit together: every version in its range has
+ * a cipher suite, and what was picked by hand is of use.
+ */
+cinch_status cinch_policy_check(const cinch_policy *policy, cinch_error *err);
 
 /* cinch_policy_hash feeds all that matters of POLICY to MD. 1 or 0. */
 int cinch_policy_hash(const cinch_policy *policy, EVP_MD_CTX *md);
