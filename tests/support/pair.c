@@ -92,8 +92,8 @@ static size_t move_piece(pair *p, cinch_conn *from, cinch_conn *to, int which)
     size_t left = p->cut_after[which] == 0 ? size : p->cut_after[which] - p->moved_to[which];
     if (left == 0) {
         /* What goes into a cut wire is gone. */
-        (void)cinch_conn_recv_end(to, NULL);
-        (void)cinch_conn_send_consume(from, size, NULL);
+        must(cinch_conn_recv_end(to, NULL) == CINCH_OK, NULL, "ending");
+        must(cinch_conn_send_consume(from, size, NULL) == CINCH_OK, NULL, "consuming");
         return size;
     }
     if (size > left)
