@@ -1,0 +1,119 @@
+/* identity.c: certificates, keys and passwords named on the command line. */
+#include "identity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* One line from FD, without its end; at most SIZE bytes. Its length, or -1. */
+static int read_line(int fd, char *buf, size_t size)
+{
+    size_t length = 0;
+    char c = '\0';
+
+    for (;;) {
+        ssize_t n = read(fd, &c, 1);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0 || c == '\n')
+            break;
+        if (length == size)
+            return -1;
+        buf[length++] = c;
+    }
+    if (length > 0 && buf[length - 1] == '\r')
+        length--;
+    return (int)length;
+}
+
+static int from_file(char *buf, size_t size, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int length;
+
+    if (fd < 0) {
+        fprintf(stderr, "cinch: cannot read the password file %s: %s\n", path,
+                strerror(errno)); // NOLINT(concurrency-mt-unsafe): one thread
+        return -1;
+    }
+    length = read_line(fd, buf, size);
+    (void)close(fd);
+    return length;
+}
+
+/* Standard input may be the connection's data: the terminal is opened by its own name. */
+static int from_terminal(char *buf, size_t size, const char *what)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    struct termios shown;
+    struct termios hidden;
+    int length = -1;
+
+    if (fd < 0)
+        return -1;
+    if (tcgetattr(fd, &shown) == 0) {
+        hidden = shown;
+        hidden.c_lflag &= ~(tcflag_t)ECHO;
+        dprintf(fd, "Password for %s: ", what);
+        if (tcsetattr(fd, TCSAFLUSH, &hidden) == 0) {
+            length = read_line(fd, buf, size);
+            (void)tcsetattr(fd, TCSAFLUSH, &shown);
+        }
+        dprintf(fd, "\n");
+    }
+    (void)close(fd);
+    return length;
+}
+
+static int ask(char *buf, size_t size, const char *what, void *arg)
+{
+    const cli_identity *identity = arg;
+
+    if (identity->password_file != NULL)
+        return from_file(buf, size, identity->password_file);
+    return from_terminal(buf, size, what);
+}
+
+static bool ends_with(const char *text, const char *suffix)
+{
+    size_t a = strlen(text);
+    size_t b = strlen(suffix);
+
+    return a >= b && strcasecmp(text + a - b, suffix) == 0;
+}
+
+bool cli_identity_use(cinch_context *ctx, const cli_identity *identity, cinch_error *err)
+{
+    cli_identity mine = *identity;
+    cinch_identity_source source = {.ask = ask, .ask_arg = &mine};
+    cinch_identity *loaded;
+    bool ok;
+
+    if (identity->cert_file == NULL)
+        return true;
+    if (ends_with(identity->cert_file, ".p12") || ends_with(identity->cert_file, ".pfx"))
+        source.pkcs12_file = identity->cert_file;
+    else
+        source.file = identity->cert_file;
+    source.key_file = identity->key_file;
+    loaded = cinch_identity_load(&source, err);
+    ok = cinch_context_identity(ctx, loaded, err) == CINCH_OK;
+    cinch_identity_free(loaded);
+    return ok;
+}
+
+bool cli_trust_use(cinch_context *ctx, const char *path, cinch_error *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return cinch_context_trust_dir(ctx, path, err) == CINCH_OK;
+    return cinch_context_trust_file(ctx, path, err) == CINCH_OK;
+}

@@ -1,0 +1,23 @@
+/* identity.h: the options that say who we are, shared by connect and serve. */
+#ifndef CINCH_CLI_IDENTITY_H
+#define CINCH_CLI_IDENTITY_H
+
+#include "cli.h"
+
+typedef struct cli_identity {
+    const char *cert_file; /* PEM, with or without the key; or PKCS#12 by its name: .p12, .pfx */
+    const char *key_file;
+    const char *password_file; /* its first line; NULL: ask on the terminal */
+} cli_identity;
+
+/*
+ * cli_identity_use reads the identity and gives it to CTX. Nothing happens if no file is named.
+ */
+bool cli_identity_use(cinch_context *ctx, const cli_identity *identity, cinch_error *err);
+
+/*
+ * cli_trust_use makes CTX trust the file or hashed directory PATH.
+ */
+bool cli_trust_use(cinch_context *ctx, const char *path, cinch_error *err);
+
+#endif

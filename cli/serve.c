@@ -1,0 +1,272 @@
+/* serve.c: cinch serve. */
+#include "serve.h"
+#include "identity.h"
+#include "json.h"
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_LISTEN "localhost:8443"
+#define DEFAULT_PORT "8443"
+
+enum {
+    KEY_CERT = CLI_LONG_ONLY,
+    KEY_KEY,
+    KEY_PASSWORD_FILE,
+    KEY_CLIENT_CA,
+    KEY_ALPN,
+    KEY_POLICY,
+    KEY_ECHO,
+    KEY_ONCE,
+    KEY_JSON,
+    KEY_CA_DIR,
+};
+
+static const cli_option options[] = {
+    {'l', "listen", "HOST:PORT",
+     "where to listen (" DEFAULT_LISTEN "); port 0: any free one;\n"
+     ":PORT: on all addresses of the machine"},
+    {'i', "identity", "FILE",
+     "PEM with key and certificates, or PKCS#12 (.p12);\n"
+     "without one, a development certificate is made on the spot"},
+    {KEY_CERT, "cert", "FILE", "the certificates, if the key is elsewhere"},
+    {KEY_KEY, "key", "FILE", "the key"},
+    {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
+    {KEY_CLIENT_CA, "client-ca", "FILE", "let in only clients with a certificate from this CA"},
+    {KEY_ALPN, "alpn", "LIST", "protocols, most wanted first (http/1.1; none for --echo)"},
+    {KEY_POLICY, "policy", "NAME", "which algorithms: default, modern"},
+    {KEY_ECHO, "echo", NULL, "send back what comes in, instead of files"},
+    {KEY_ONCE, "once", NULL, "end after one connection"},
+    {KEY_JSON, "json", NULL, "one JSON object per line instead of text"},
+    {KEY_CA_DIR, "ca-dir", "DIR", "where the development CA is kept (~/.local/share/cinch)"},
+    {0},
+};
+
+typedef struct serve_options {
+    const char *directory;
+    const char *listen;
+    const char *client_ca;
+    const char *alpn;
+    const char *policy;
+    const char *ca_dir;
+    cli_identity identity;
+    bool identity_option;
+    bool echo;
+    bool once;
+    bool json;
+    char *host; /* NULL: all addresses */
+    char *port;
+} serve_options;
+
+/* Notes about a certificate that was made on the spot. */
+typedef struct development {
+    char *ca;
+    bool made;
+} development;
+
+static bool take(serve_options *o, int key)
+{
+    switch (key) {
+    case 'l':
+        o->listen = optarg;
+        return true;
+    case 'i':
+        o->identity_option = true;
+        o->identity.cert_file = optarg;
+        return true;
+    case KEY_CERT:
+        o->identity.cert_file = optarg;
+        return true;
+    case KEY_KEY:
+        o->identity.key_file = optarg;
+        return true;
+    case KEY_PASSWORD_FILE:
+        o->identity.password_file = optarg;
+        return true;
+    case KEY_CLIENT_CA:
+        o->client_ca = optarg;
+        return true;
+    case KEY_ALPN:
+        o->alpn = optarg;
+        return true;
+    case KEY_POLICY:
+        o->policy = optarg;
+        return true;
+    case KEY_ECHO:
+        o->echo = true;
+        return true;
+    case KEY_ONCE:
+        o->once = true;
+        return true;
+    case KEY_JSON:
+        o->json = true;
+        return true;
+    case KEY_CA_DIR:
+        o->ca_dir = optarg;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* 0, or the exit code for a command line that makes no sense. */
+static int check(serve_options *o, int argc, char **argv)
+{
+    const cli_command *me = &serve_command;
+
+    if (argc - optind > 1)
+        return cli_usage(me, "more than one directory: %s", argv[optind + 1]);
+    if (optind < argc)
+        o->directory = argv[optind];
+    if (o->echo && o->directory != NULL)
+        return cli_usage(me, "--echo serves no directory");
+    if (o->identity_option && o->identity.key_file != NULL)
+        return cli_usage(me, "--identity has the key in it; use --cert with --key");
+    if (o->identity.key_file != NULL && o->identity.cert_file == NULL)
+        return cli_usage(me, "--key needs --cert");
+    if (!cli_split_host(o->listen, DEFAULT_PORT, &o->host, &o->port))
+        return cli_usage(me, "%s is not HOST:PORT", o->listen);
+    if (o->host[0] == '\0') {
+        free(o->host);
+        o->host = NULL;
+    }
+    return 0;
+}
+
+static cinch_context *make_context(const serve_options *o, development *dev, cinch_error *err)
+{
+    cinch_context *ctx = cinch_context_server(err);
+    const char *alpn = o->alpn != NULL ? o->alpn : "http/1.1";
+
+    if (o->policy != NULL)
+        (void)cinch_context_policy_named(ctx, o->policy, err);
+    if (o->client_ca != NULL) {
+        (void)cli_trust_use(ctx, o->client_ca, err);
+        (void)cinch_context_client_auth(ctx, CINCH_CLIENT_AUTH_REQUIRED, err);
+    }
+    if (o->alpn != NULL || !o->echo)
+        (void)cinch_context_alpn(ctx, alpn, err);
+    if (o->identity.cert_file != NULL)
+        (void)cli_identity_use(ctx, &o->identity, err);
+    else if (!cinch_error_is_set(err))
+        (void)serve_development_identity(ctx, o->ca_dir, o->host, &dev->ca, &dev->made, err);
+    return ctx;
+}
+
+/* HOST:PORT as a client would write it. */
+static char *public_address(const serve_options *o, const cinch_listener *listener)
+{
+    const char *host = o->host != NULL ? o->host : "localhost";
+    bool brackets = strchr(host, ':') != NULL;
+
+    return cli_text("%s%s%s:%d", brackets ? "[" : "", host, brackets ? "]" : "",
+                    cinch_listener_port(listener));
+}
+
+/* The line that programs wait for comes first, and at once. */
+static void tell_start(const serve_options *o, const cinch_listener *listener,
+                       const development *dev)
+{
+    char *where = public_address(o, listener);
+    FILE *notes = o->json ? stderr : stdout;
+
+    if (o->json) {
+        json_t *object = json_pack("{s:s, s:o, s:i}", "event", "listening", "address",
+                                   cli_json_text(where), "port", cinch_listener_port(listener));
+
+        if (dev->ca != NULL)
+            json_object_set_new(object, "ca", cli_json_text(dev->ca));
+        cli_json_print(object, stdout);
+    } else {
+        printf(o->echo ? "listening on %s\n" : "listening on https://%s/\n", where);
+        fflush(stdout);
+    }
+    if (dev->made)
+        fprintf(notes, "there was no development CA: made one, %s\n", dev->ca);
+    if (dev->ca != NULL)
+        fprintf(notes,
+                "with a development certificate, made on the spot; to connect:\n"
+                "  cinch connect --ca '%s' %s\n",
+                dev->ca, where);
+    if (dev->ca != NULL && !o->echo)
+        fprintf(notes, "  curl --cacert '%s' https://%s/\n", dev->ca, where);
+    fflush(notes);
+    free(where);
+}
+
+static bool open_root(const serve_options *o, serve_settings *settings, cinch_error *err)
+{
+    const char *directory = o->directory != NULL ? o->directory : ".";
+    int number;
+
+    if (o->echo)
+        return true;
+    settings->root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (settings->root >= 0)
+        return true;
+    number = errno;
+    cli_fail(err, CINCH_CAUSE_FILE_UNREADABLE, "name a directory that you may read",
+             "cannot serve %s", directory);
+    cli_fail_errno(err, number);
+    return false;
+}
+
+static void serve(const serve_options *o, cinch_error *err)
+{
+    const cinch_timeouts timeouts = {.handshake_ms = 15000, .read_ms = HTTP_IDLE_MS};
+    serve_settings settings = {.root = -1, .echo = o->echo, .json = o->json};
+    development dev = {NULL, false};
+    cinch_context *ctx = NULL;
+    cinch_listener *listener = NULL;
+
+    if (!open_root(o, &settings, err))
+        return;
+    ctx = make_context(o, &dev, err);
+    listener = cinch_listen(ctx, o->host, o->port, err);
+    if (!o->echo)
+        (void)cinch_listener_timeouts(listener, &timeouts, err);
+    if (!cinch_error_is_set(err)) {
+        tell_start(o, listener, &dev);
+        serve_pool_run(&settings, listener, o->once, err);
+    }
+    cinch_listener_free(listener);
+    cinch_context_free(ctx);
+    free(dev.ca);
+    if (settings.root >= 0)
+        (void)close(settings.root);
+}
+
+static int run(int argc, char **argv)
+{
+    serve_options o = {.listen = DEFAULT_LISTEN};
+    cinch_error err = CINCH_ERROR_INIT;
+    int key;
+    int code;
+
+    while ((key = cli_next(&serve_command, argc, argv)) != CLI_END) {
+        if (!take(&o, key))
+            return cli_stop(key);
+    }
+    code = check(&o, argc, argv);
+    if (code == 0) {
+        serve(&o, &err);
+        code = cli_report(&err, stderr);
+    }
+    free(o.host);
+    free(o.port);
+    return code;
+}
+
+const cli_command serve_command = {
+    "serve",
+    "[OPTION...] [DIR]",
+    "serve a directory over HTTPS, or an echo",
+    "Hidden files and symbolic links are not served. Stop it with Ctrl-C.",
+    options,
+    run,
+};
