@@ -1,43 +1,21 @@
-#define _GNU_SOURCE /* strcasestr */
 /* verify_explain.c: why a chain was refused, in words, with what shows it. */
 #include "base/certificate.h"
 #include "base/clock.h"
 #include "base/fail.h"
-#include "context/link.h"
+#include "context/refusal.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
-#include <strings.h>
 
 #define TEXT 512
 
-/* Everything that an explanation is made from. */
-typedef struct refusal {
-    X509_STORE_CTX *store_ctx;
-    const cinch_link *link;
-    int64_t now;
-    int code;
-    int depth;
-    X509 *leaf;
-    X509 *subject; /* the certificate that the refusal is about */
-    cinch_error *err;
-} refusal;
-
-static const char *peer(const refusal *r)
+const char *cinch_refusal_peer(const cinch_refusal *r)
 {
     return r->link->derived->settings->is_server ? "client" : "server";
 }
 
-/* "server's certificate" or "certificate of an issuer". */
-static const char *whose(const refusal *r)
-{
-    if (r->depth > 0)
-        return "certificate of an issuer in the chain";
-    return r->link->derived->settings->is_server ? "client's certificate" : "server's certificate";
-}
-
-static void show_certificate(const refusal *r, const X509 *x)
+void cinch_refusal_show(const cinch_refusal *r, const X509 *x)
 {
     char subject[TEXT], issuer[TEXT];
 
@@ -45,7 +23,15 @@ static void show_certificate(const refusal *r, const X509 *x)
                         cinch_x509_subject(x, subject, TEXT), cinch_x509_issuer(x, issuer, TEXT));
 }
 
-static void explain_time(const refusal *r, cinch_cause cause)
+/* "server's certificate" or "certificate of an issuer". */
+static const char *whose(const cinch_refusal *r)
+{
+    if (r->depth > 0)
+        return "certificate of an issuer in the chain";
+    return r->link->derived->settings->is_server ? "client's certificate" : "server's certificate";
+}
+
+static void explain_time(const cinch_refusal *r, cinch_cause cause)
 {
     int64_t not_before, not_after;
     char from[32], to[32], now[32];
@@ -54,9 +40,9 @@ static void explain_time(const refusal *r, cinch_cause cause)
     const char *verb = cause == CINCH_CAUSE_EXPIRED ? "has expired" : "is not valid yet";
 
     if (!readable) {
-        (void)cinch_fail(r->err, CINCH_CAUSE_BAD_CERTIFICATE,
-                         "the %s has dates that cannot be read", whose(r));
-        show_certificate(r, r->subject);
+        (void)cinch_fail(r->err, CINCH_CAUSE_CHAIN_RULE, "the %s has dates that cannot be read",
+                         whose(r));
+        cinch_refusal_show(r, r->subject);
         return;
     }
     (void)cinch_fail(r->err, cause, "the %s %s", whose(r), verb);
@@ -70,10 +56,10 @@ static void explain_time(const refusal *r, cinch_cause cause)
                         : off >= 7200 ? "hours"
                                       : "minutes",
                         cause == CINCH_CAUSE_EXPIRED ? "too late" : "too early");
-    show_certificate(r, r->subject);
+    cinch_refusal_show(r, r->subject);
 }
 
-static void explain_name(const refusal *r)
+static void explain_name(const cinch_refusal *r)
 {
     int is_ip = r->link->host.ip_size != 0;
     char names[TEXT], subject[TEXT];
@@ -89,141 +75,15 @@ static void explain_name(const refusal *r)
     cinch_fail_evidence(r->err, "certificate: %s", cinch_x509_subject(r->leaf, subject, TEXT));
 }
 
-static void explain_self_signed(const refusal *r)
+static void explain_self_signed(const cinch_refusal *r)
 {
     (void)cinch_fail(r->err, CINCH_CAUSE_SELF_SIGNED,
                      "the %s's certificate is signed by itself and is not one that is trusted",
-                     peer(r));
-    show_certificate(r, r->leaf);
+                     cinch_refusal_peer(r));
+    cinch_refusal_show(r, r->leaf);
 }
 
-static const char *organization(const X509_NAME *name, int *size)
-{
-    int at = X509_NAME_get_index_by_NID(name, NID_organizationName, -1);
-
-    if (at < 0)
-        return NULL;
-    const ASN1_STRING *value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
-    *size = ASN1_STRING_length(value);
-    return (const char *)ASN1_STRING_get0_data(value);
-}
-
-/* The name of the issuer's own issuer, if the authority key identifier tells (RFC 5280, 4.2.1.1). */
-static int authority_is_anchor(const refusal *r, const X509 *x)
-{
-    AUTHORITY_KEYID *id = X509_get_ext_d2i(x, NID_authority_key_identifier, NULL, NULL);
-    int known = 0;
-
-    for (int i = 0; id != NULL && i < sk_GENERAL_NAME_num(id->issuer); i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(id->issuer, i);
-
-        if (name->type != GEN_DIRNAME ||
-            X509_NAME_cmp(name->d.directoryName, X509_get_issuer_name(x)) == 0)
-            continue;
-        STACK_OF(X509) *anchors =
-            cinch_trust_by_subject(r->link->derived->settings->trust, name->d.directoryName);
-        known |= sk_X509_num(anchors) > 0;
-        sk_X509_pop_free(anchors, X509_free);
-    }
-    AUTHORITY_KEYID_free(id);
-    return known;
-}
-
-/* An anchor of the same organization as the issuer of X. */
-static int family_is_known(const refusal *r, const X509 *x)
-{
-    int size = 0, other_size = 0, known = 0;
-    const char *name = organization(X509_get_issuer_name(x), &size);
-    STACK_OF(X509) *anchors =
-        name == NULL ? NULL : cinch_trust_all(r->link->derived->settings->trust, NULL);
-
-    for (int i = 0; !known && i < sk_X509_num(anchors); i++) {
-        const char *other =
-            organization(X509_get_subject_name(sk_X509_value(anchors, i)), &other_size);
-
-        known = other != NULL && size == other_size && memcmp(name, other, (size_t)size) == 0;
-    }
-    sk_X509_pop_free(anchors, X509_free);
-    return known;
-}
-
-static int calls_itself_intermediate(const X509 *x)
-{
-    static const char *const words[] = {"intermediate", "issuing", "subordinate", "sub ca",
-                                        "sub-ca"};
-    char issuer[TEXT];
-
-    cinch_x509_issuer(x, issuer, sizeof issuer);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strcasestr(issuer, words[i]) != NULL)
-            return 1;
-    return 0;
-}
-
-/*
- * Nobody can tell from a certificate alone whether its issuer is a root that is not trusted or an
- * intermediate that was not sent. These are the signs for the latter; each is named in the evidence.
- */
-static const char *sign_of_gap(const refusal *r, const X509 *x)
-{
-    char url[TEXT];
-
-    if (authority_is_anchor(r, x))
-        return "its authority key identifier says that a trusted anchor issued its issuer";
-    if (cinch_x509_issuer_url(x, url, sizeof url))
-        return "it names a place to get its issuer's certificate from, as roots need not";
-    if (family_is_known(r, x))
-        return "an anchor of the same organization is trusted";
-    if (calls_itself_intermediate(x))
-        return "its issuer calls itself an intermediate";
-    return NULL;
-}
-
-static void show_sent(const refusal *r)
-{
-    STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(r->store_ctx);
-    int count = sk_X509_num(sent);
-    char subject[TEXT];
-
-    if (count <= 1) {
-        cinch_fail_evidence(r->err, "\nthe %s sent this one certificate only", peer(r));
-        return;
-    }
-    cinch_fail_evidence(r->err, "\nthe %s sent %d certificates:", peer(r), count);
-    for (int i = 0; i < count && i < 6; i++)
-        cinch_fail_evidence(r->err, "\n  %d %s", i,
-                            cinch_x509_subject(sk_X509_value(sent, i), subject, 160));
-}
-
-static void explain_issuer(const refusal *r)
-{
-    char url[TEXT], issuer[TEXT], where[TEXT];
-    X509 *top = r->subject;
-    const cinch_trust *trust = r->link->derived->settings->trust;
-    int self_issued = X509_NAME_cmp(X509_get_subject_name(top), X509_get_issuer_name(top)) == 0;
-    const char *sign = self_issued ? NULL : sign_of_gap(r, top);
-
-    cinch_x509_issuer(top, issuer, sizeof issuer);
-    if (sign != NULL)
-        (void)cinch_fail(r->err, CINCH_CAUSE_MISSING_INTERMEDIATE,
-                         "the %s did not send the intermediate certificate \"%s\"", peer(r),
-                         issuer);
-    else
-        (void)cinch_fail(r->err, CINCH_CAUSE_UNKNOWN_ISSUER,
-                         "the %s's certificate comes from an issuer that is not trusted: \"%s\"",
-                         peer(r), issuer);
-    show_certificate(r, top);
-    show_sent(r);
-    if (sign != NULL)
-        cinch_fail_evidence(r->err, "\nan intermediate is missing: %s", sign);
-    if (cinch_x509_issuer_url(top, url, sizeof url))
-        cinch_fail_evidence(r->err, "\nthe issuer's certificate should be at %s", url);
-    if (trust != NULL)
-        cinch_fail_evidence(r->err, "\ntrusted: %s",
-                            cinch_trust_describe(trust, where, sizeof where));
-}
-
-static void explain_purpose(const refusal *r)
+static void explain_purpose(const cinch_refusal *r)
 {
     int is_leaf = r->depth == 0;
 
@@ -232,7 +92,7 @@ static void explain_purpose(const refusal *r)
                      !is_leaf ? "its issuer may not issue certificates"
                      : r->link->derived->settings->is_server ? "it is not for clients"
                                                              : "it is not for servers");
-    show_certificate(r, r->subject);
+    cinch_refusal_show(r, r->subject);
     if (is_leaf) {
         uint32_t usage = X509_get_extended_key_usage(r->subject);
 
@@ -249,7 +109,7 @@ static void explain_purpose(const refusal *r)
     }
 }
 
-static void explain_weak(const refusal *r)
+static void explain_weak(const cinch_refusal *r)
 {
     EVP_PKEY *key = X509_get0_pubkey(r->subject);
     int digest = NID_undef;
@@ -267,10 +127,10 @@ static void explain_weak(const refusal *r)
         key == NULL ? 0 : EVP_PKEY_get_bits(key),
         digest == NID_undef ? OBJ_nid2ln(X509_get_signature_nid(r->subject)) : OBJ_nid2sn(digest),
         r->link->derived->settings->policy->level);
-    show_certificate(r, r->subject);
+    cinch_refusal_show(r, r->subject);
 }
 
-static void explain_other(const refusal *r)
+static void explain_other(const cinch_refusal *r)
 {
     cinch_cause cause = CINCH_CAUSE_CHAIN_RULE;
 
@@ -281,11 +141,11 @@ static void explain_other(const refusal *r)
     (void)cinch_fail(r->err, cause, "the %s does not pass: %s", whose(r),
                      X509_verify_cert_error_string(r->code));
     if (r->subject != NULL)
-        show_certificate(r, r->subject);
+        cinch_refusal_show(r, r->subject);
 }
 
 /* What else is wrong with the leaf, so that nobody has to come back for it. */
-static void show_besides(const refusal *r)
+static void show_besides(const cinch_refusal *r)
 {
     int64_t not_before, not_after;
 
@@ -298,7 +158,7 @@ static void show_besides(const refusal *r)
         cinch_fail_evidence(r->err, "\nbesides, it is not for \"%s\"", r->link->host.text);
 }
 
-static void explain(const refusal *r)
+static void explain(const cinch_refusal *r)
 {
     switch (r->code) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -319,7 +179,7 @@ static void explain(const refusal *r)
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_CERT_UNTRUSTED:
-        explain_issuer(r);
+        cinch_explain_issuer(r);
         break;
     case X509_V_ERR_INVALID_PURPOSE:
     case X509_V_ERR_INVALID_CA:
@@ -352,13 +212,13 @@ static X509 *find_subject(X509_STORE_CTX *store_ctx, int depth)
 void cinch_verify_explain(X509_STORE_CTX *store_ctx, const cinch_link *link, int64_t now,
                           cinch_error *err)
 {
-    refusal r = {.store_ctx = store_ctx,
-                 .link = link,
-                 .now = now,
-                 .code = X509_STORE_CTX_get_error(store_ctx),
-                 .depth = X509_STORE_CTX_get_error_depth(store_ctx),
-                 .leaf = X509_STORE_CTX_get0_cert(store_ctx),
-                 .err = err};
+    cinch_refusal r = {.store_ctx = store_ctx,
+                       .link = link,
+                       .now = now,
+                       .code = X509_STORE_CTX_get_error(store_ctx),
+                       .depth = X509_STORE_CTX_get_error_depth(store_ctx),
+                       .leaf = X509_STORE_CTX_get0_cert(store_ctx),
+                       .err = err};
 
     if (err == NULL)
         return;
