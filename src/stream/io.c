@@ -44,11 +44,6 @@ static ssize_t receive_once(cinch_stream *stream, void *space, size_t size)
     return got;
 }
 
-static int would_wait(int number)
-{
-    return number == EAGAIN || number == EWOULDBLOCK;
-}
-
 /* The transport died. While data is being read, that is as good as an end without close_notify. */
 static cinch_status transport_broke(cinch_stream *stream, int number, const char *doing,
                                     int receiving, cinch_error *err)
@@ -88,7 +83,7 @@ cinch_status cinch_stream_receive(cinch_stream *stream, cinch_error *err)
         return cinch_conn_recv_end(stream->conn, err);
     /* After a failed send the system reports a reset as an orderly end. */
     int number = got == 0 ? stream->send_error : errno;
-    if (would_wait(number))
+    if (number == EAGAIN)
         return CINCH_WANT_READ;
     return transport_broke(stream, number, phase(stream, "waiting for data"), 1, err);
 }
@@ -179,7 +174,7 @@ static cinch_status send_once(cinch_stream *stream, size_t *left, int *number)
     while (sent < 0 && errno == EINTR);
     if (sent >= 0)
         return cinch_conn_send_consume(stream->conn, (size_t)sent, NULL);
-    if (would_wait(errno))
+    if (errno == EAGAIN)
         return CINCH_WANT_WRITE;
     *number = errno;
     return CINCH_FAILED;

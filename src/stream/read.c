@@ -13,7 +13,8 @@ static cinch_waiting handshake_waiting(cinch_stream *stream)
         stream->started = 1;
         stream->handshake_began = cinch_clock_us();
         stream->handshake_deadline = cinch_deadline_in(stream->timeouts.handshake_ms);
-        cinch_conn_started(stream->conn);
+        /* The conn may be older: dialling made it before it looked for the address. */
+        stream->conn->started_at = stream->handshake_began;
     }
     return (cinch_waiting){
         .since = stream->handshake_began,

@@ -33,7 +33,7 @@ static cinch_status wait_for_goodbye(cinch_stream *stream, cinch_error *err)
 static cinch_status hand_back_rest(cinch_stream *stream, void *buf, size_t size, size_t *n,
                                    cinch_error *err)
 {
-    size_t pending = cinch_conn_pending(stream->conn);
+    size_t pending = cinch_buffer_used(&stream->conn->in);
 
     if (pending > size) {
         cinch_fail(err, CINCH_CAUSE_MISUSE,
