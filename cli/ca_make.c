@@ -139,10 +139,9 @@ static bool set_root_name(X509 *cert)
 
     if (RAND_bytes(random, sizeof(random)) != 1)
         return false;
-    snprintf(text, sizeof(text), ORGANIZATION " %02x%02x%02x%02x", random[0], random[1], random[2],
-             random[3]);
-    return add_text(name, "O", ORGANIZATION) && add_text(name, "CN", text) &&
-           X509_set_issuer_name(cert, name) == 1;
+    snprintf(text, sizeof(text), "Cinch development CA %02x%02x%02x%02x", random[0], random[1],
+             random[2], random[3]);
+    return add_text(name, "CN", text) && X509_set_issuer_name(cert, name) == 1;
 }
 
 bool ca_make_root(EVP_PKEY **key, X509 **cert, cinch_error *err)

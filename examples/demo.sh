@@ -1,0 +1,257 @@
+#!/bin/sh
+# demo.sh BUILDDIR: shows what works, with programs that are not ours, and what is
+# refused, and why. It ends with an error as soon as anything does not do what it
+# should.
+set -eu
+
+[ $# = 1 ] && [ -x "$1/cinch" ] || {
+    echo "usage: demo.sh BUILDDIR, where BUILDDIR/cinch is" >&2
+    exit 2
+}
+cinch=$(cd "$1" && pwd)/cinch
+python=/usr/bin/python3
+[ -x $python ] || python=python3
+dir=$(mktemp -d)
+servers=
+number=0
+step='getting ready'
+
+finish() {
+    code=$?
+    trap - EXIT INT TERM
+    for server in $servers; do
+        kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    done
+    rm -rf "$dir"
+    [ $code = 0 ] || echo "demo: failed at: $step" >&2
+    exit $code
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# The locale's own words and the caller's settings are of no use here.
+export LC_ALL=C.UTF-8
+unset SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE
+export XDG_DATA_HOME="$dir/data"
+cd "$dir"
+
+fail() {
+    echo "   FAILED: $*" >&2
+    exit 1
+}
+
+# step TEXT: what comes next.
+step() {
+    number=$((number + 1))
+    step="$number. $1"
+    printf '\n%s\n' "$step"
+}
+
+# show COMMAND...: runs it, prints it and what it says; its status is in $status.
+show() {
+    printf '   $ %s\n' "$*" | sed "s|$cinch|cinch|g; s|$python|python3|g"
+    status=0
+    timeout 20 "$@" >out.txt 2>&1 </dev/null || status=$?
+    sed 's/^/     /' out.txt
+}
+
+good() {
+    echo "   ok: $*"
+}
+
+# serve NAME PATTERN COMMAND...: starts a server and waits until it has printed a line with a port;
+# PATTERN is a sed expression for it. The port is in $port.
+serve() {
+    name=$1
+    pattern=$2
+    shift 2
+    printf '   $ %s &\n' "$*" | sed "s|$cinch|cinch|g; s|$python|python3|g"
+    "$@" >"$name.log" 2>&1 </dev/null &
+    server=$!
+    servers="$servers $server"
+    port=
+    tries=0
+    while [ -z "$port" ]; do
+        port=$(sed -n "$pattern" "$name.log" | head -n 1)
+        [ -n "$port" ] && break
+        kill -0 $server 2>/dev/null || { cat "$name.log"; fail "the server $name ended"; }
+        tries=$((tries + 1))
+        [ $tries -lt 200 ] || { cat "$name.log"; fail "the server $name does not start"; }
+        sleep 0.05
+    done
+}
+
+cinch_port='s|^listening on .*:\([0-9]*\)/*$|\1|p'
+
+# refused EXIT CAUSE ARGUMENT...: `cinch connect ARGUMENT...` must fail just so.
+refused() {
+    want=$1
+    cause=$2
+    shift 2
+    show "$cinch" connect "$@"
+    [ $status = "$want" ] || fail "exit status $status, not $want"
+    status=0
+    timeout 20 "$cinch" connect --json "$@" >json.txt 2>&1 </dev/null || status=$?
+    [ $status = "$want" ] || fail "with --json the exit status is $status, not $want"
+    "$python" - "$cause" <<'PYTHON' || fail "the cause is not $cause: $(cat json.txt)"
+import json, sys
+answer = json.load(open("json.txt"))
+error = answer["error"]
+sys.exit(not (answer["ok"] is False and error["cause"] == sys.argv[1]
+              and error["what"] and error["evidence"] and error["remedy"]))
+PYTHON
+    good "refused as $cause, exit status $want"
+}
+
+echo "This shows libcinch at work, through its command cinch. Everything is in $dir."
+
+step 'A certification authority for development, and a certificate for localhost'
+show "$cinch" ca init
+[ $status = 0 ] || fail "exit status $status"
+show "$cinch" ca issue localhost 127.0.0.1 ::1
+[ $status = 0 ] || fail "exit status $status"
+ca=data/cinch/cinch-ca.pem
+[ "$(stat -c %a data/cinch/cinch-ca.key localhost.pem | tr '\n' ' ')" = '600 600 ' ] ||
+    fail 'private keys can be read by others'
+openssl verify -x509_strict -purpose sslserver -CAfile $ca localhost.crt >/dev/null ||
+    fail 'OpenSSL does not accept the certificate'
+good 'private keys have mode 0600, and openssl verify -x509_strict accepts the certificate'
+
+step 'A folder over HTTPS, with a file of 64 MiB in it'
+mkdir www
+echo 'Hello from cinch serve.' >www/hello.txt
+head -c 67108864 /dev/urandom >www/large.bin
+serve files "$cinch_port" "$cinch" serve --listen localhost:0 --identity localhost.pem www
+site=localhost:$port
+good "listening on https://$site/"
+
+step 'curl fetches the file, and it is the same'
+show curl --silent --show-error --cacert $ca --output fetched.bin \
+    --write-out '%{http_version} %{http_code}, %{size_download} bytes, %{time_total} s\n' \
+    "https://$site/large.bin"
+[ $status = 0 ] || fail "curl: exit status $status"
+cmp fetched.bin www/large.bin || fail 'the file has changed on the way'
+good '64 MiB, byte by byte the same'
+
+step "Python's own ssl module with its default context"
+cat >client.py <<'PYTHON'
+import os, ssl, urllib.request
+context = ssl.create_default_context()    # whom to trust: SSL_CERT_FILE
+with urllib.request.urlopen(os.environ["URL"], context=context) as reply:
+    print(reply.status, reply.read().decode().strip())
+PYTHON
+show env SSL_CERT_FILE=$ca URL="https://$site/hello.txt" "$python" client.py
+[ $status = 0 ] && grep -q '^200 Hello from cinch serve\.$' out.txt || fail 'Python did not get it'
+good "Python's standard library verified the server and got the page"
+
+step 'openssl s_client and cinch connect, side by side'
+printf 'GET /hello.txt HTTP/1.0\r\n\r\n' >request.txt
+echo "   \$ openssl s_client -CAfile $ca -verify_return_error -verify_hostname localhost ..."
+timeout 20 openssl s_client -connect "$site" -servername localhost -CAfile $ca \
+    -verify_return_error -verify_hostname localhost -brief -ign_eof \
+    <request.txt >theirs.txt 2>&1 || fail "openssl s_client: exit status $?"
+sed 's/^/     /' theirs.txt
+grep -q '^Hello from cinch serve\.' theirs.txt || fail 'openssl s_client did not get the page'
+echo "   \$ cinch connect --ca $ca $site"
+timeout 20 "$cinch" connect --ca $ca "$site" <request.txt >ours.txt 2>report.txt ||
+    fail "cinch connect: exit status $?: $(cat report.txt)"
+sed 's/^/     /' report.txt ours.txt
+grep -q '^verified localhost' report.txt || fail 'cinch connect did not verify the server'
+grep -q '^Hello from cinch serve\.' ours.txt || fail 'cinch connect did not get the page'
+good 'both verified the server and got the page'
+
+step 'And the other way round: cinch connect to openssl s_server'
+serve theirs 's|^ACCEPT .*:\([0-9]*\)$|\1|p' openssl s_server -accept localhost:0 \
+    -cert localhost.pem -key localhost.pem -naccept 1 -www
+printf 'GET / HTTP/1.0\r\n\r\n' >request.txt
+echo "   \$ cinch connect --ca $ca localhost:$port"
+timeout 20 "$cinch" connect --ca $ca "localhost:$port" <request.txt >ours.txt 2>report.txt ||
+    fail "cinch connect: exit status $?: $(cat report.txt)"
+sed 's/^/     /' report.txt
+grep -q '^HTTP/1.0 200 ok' ours.txt || fail 'no page from openssl s_server'
+good 'verified, and a page came back'
+
+printf '\nNow what has to be refused.\n'
+
+step 'A certificate that expired yesterday'
+"$cinch" ca issue --days -1 --out expired.pem localhost >/dev/null
+serve expired "$cinch_port" "$cinch" serve --listen localhost:0 --identity expired.pem www
+refused 7 expired --ca $ca "localhost:$port"
+
+step 'A certificate for another name'
+"$cinch" ca issue --out wrong.pem shop.example.test '*.example.test' >/dev/null
+serve wrong "$cinch_port" "$cinch" serve --listen localhost:0 --identity wrong.pem www
+refused 6 wrong-host-name --ca $ca "localhost:$port"
+
+step 'A certificate of a CA that nobody here trusts'
+"$cinch" ca init --dir other >/dev/null
+"$cinch" ca issue --dir other --out unknown.pem localhost >/dev/null
+serve unknown "$cinch_port" "$cinch" serve --listen localhost:0 --identity unknown.pem www
+refused 5 unknown-issuer --ca $ca "localhost:$port"
+
+step 'A server that does not send its intermediate certificate'
+cat >chain.cnf <<'CONFIG'
+[req]
+distinguished_name = name
+[name]
+[root]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[intermediate]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[leaf]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = DNS:localhost
+authorityInfoAccess = caIssuers;URI:http://ca.example.test/intermediate.der
+CONFIG
+# make NAME SUBJECT SIGNER DAYS: a P-256 key and a certificate.
+make() {
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config chain.cnf \
+        -subj "$2" -keyout "$1.key" -out "$1.csr" 2>/dev/null
+    if [ "$3" = - ]; then
+        openssl x509 -req -in "$1.csr" -signkey "$1.key" -days "$4" -extfile chain.cnf \
+            -extensions "$1" -out "$1.crt" 2>/dev/null
+    else
+        openssl x509 -req -in "$1.csr" -CA "$3.crt" -CAkey "$3.key" -CAcreateserial \
+            -days "$4" -extfile chain.cnf -extensions "$1" -out "$1.crt" 2>/dev/null
+    fi
+}
+make root '/O=Demo/CN=Demo Root' - 3650
+make intermediate '/O=Demo/CN=Demo Intermediate' root 1825
+make leaf '/O=Demo/CN=localhost' intermediate 90
+cat leaf.key leaf.crt >alone.pem
+cat leaf.key leaf.crt intermediate.crt >whole.pem
+serve alone "$cinch_port" "$cinch" serve --listen localhost:0 --identity alone.pem www
+refused 5 missing-intermediate --ca root.crt "localhost:$port"
+serve whole "$cinch_port" "$cinch" serve --listen localhost:0 --identity whole.pem www
+show "$cinch" connect --ca root.crt "localhost:$port"
+[ $status = 0 ] || fail "with the intermediate, the exit status is $status"
+good 'with the intermediate, the same server is accepted'
+
+step 'A server that speaks plain HTTP'
+serve plain 's|^Serving HTTP on .* port \([0-9]*\) .*|\1|p' \
+    "$python" -u -m http.server --bind 127.0.0.1 --directory www 0
+refused 4 not-tls --ca $ca "127.0.0.1:$port"
+
+step 'A server that speaks TLS 1.1 only'
+serve old 's|^ACCEPT .*:\([0-9]*\)$|\1|p' openssl s_server -accept localhost:0 \
+    -cert localhost.pem -key localhost.pem -tls1_1 -cipher ALL:@SECLEVEL=0 -www
+refused 4 no-common-version --ca $ca "localhost:$port"
+
+step 'What the server saw of all this'
+[ "$(grep -c '^127\.0\.0\.1:.* TLSv1\.3 \|^\[::1\]:.* TLSv1\.3 ' files.log)" -ge 4 ] ||
+    fail "the server reports: $(cat files.log)"
+sed 's/^/     /' files.log
+good 'one line for each connection'
+
+step=done
+printf '\nThe demo is complete: %s steps, each as it should be.\n' "$number"
