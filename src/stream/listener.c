@@ -212,7 +212,8 @@ static cinch_stream *make_stream(cinch_listener *listener, int fd, const char *a
 }
 
 /* Waits until a client may be there, a stop or DEADLINE; after a shortage only a moment. */
-static void wait_for_client(const cinch_listener *listener, int shortage, int64_t deadline)
+static cinch_status wait_for_client(const cinch_listener *listener, int shortage, int64_t deadline,
+                                    cinch_error *err)
 {
     struct pollfd polled[CINCH_ADDRESSES + 1];
     nfds_t count = 0;
@@ -226,7 +227,12 @@ static void wait_for_client(const cinch_listener *listener, int shortage, int64_
             polled[count++] = (struct pollfd){.fd = listener->fds[i], .events = POLLIN};
     }
     /* Interrupted or not: the caller looks at everything again. */
-    (void)poll(polled, count, cinch_deadline_poll(deadline));
+    if (poll(polled, count, cinch_deadline_poll(deadline)) >= 0 || errno == EINTR)
+        return CINCH_OK;
+    int number = errno;
+    cinch_fail(err, CINCH_CAUSE_SYSTEM, "waiting for a connection failed");
+    cinch_fail_system(err, number);
+    return CINCH_FAILED;
 }
 
 /* A stream for the client FD. A shortage of memory is waited out. NULL: FD is closed. */
@@ -243,12 +249,12 @@ static cinch_stream *greet(cinch_listener *listener, int fd, const char *address
         if (stream != NULL)
             return stream;
         if (local.cause != CINCH_CAUSE_MEMORY || cinch_deadline_passed(deadline) ||
-            atomic_load(&listener->stopped)) {
+            atomic_load(&listener->stopped) ||
+            wait_for_client(listener, 1, deadline, NULL) != CINCH_OK) {
             close(fd);
             (void)cinch_fail_keep(err, &local);
             return NULL;
         }
-        wait_for_client(listener, 1, deadline);
     }
 }
 
@@ -283,7 +289,9 @@ cinch_status cinch_listener_accept_within(cinch_listener *listener, int millisec
         }
         if (cinch_deadline_passed(deadline))
             return CINCH_TIMEOUT;
-        wait_for_client(listener, kind_of(number) == SHORTAGE, deadline);
+        cinch_status status = wait_for_client(listener, kind_of(number) == SHORTAGE, deadline, err);
+        if (status != CINCH_OK)
+            return status;
     }
 }
 
