@@ -33,7 +33,7 @@ typedef struct cinch_timeouts {
     int connect_ms;   /* DNS and TCP together; 0 means 15,000 */
     int handshake_ms; /* 0 means 15,000 */
     int read_ms;      /* one read; 0 means 300,000 */
-    int write_ms;     /* one write, and the sending of close_notify; 0 means 60,000 */
+    int write_ms;     /* each 64 KiB of a write, and the sending of close_notify; 0 means 60,000 */
 } cinch_timeouts;
 
 /*

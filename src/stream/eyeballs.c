@@ -241,7 +241,7 @@ cinch_status cinch_connect(const cinch_target *target, cinch_connected *connecte
     cinch_status status = prepare(race, err);
     if (status == CINCH_OK)
         status = run(race, &winner, err);
-    if (status == CINCH_OK)
+    if (winner != NULL)
         status = keep(race, winner, connected, err);
     for (size_t i = 0; i < race->count; i++)
         end_attempt(race, &race->attempts[i], 0);

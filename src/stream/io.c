@@ -240,6 +240,19 @@ cinch_status cinch_stream_timed_out(cinch_stream *stream, const cinch_waiting *w
     return cinch_fail_keep(err, &local);
 }
 
+cinch_status cinch_stream_too_late(cinch_stream *stream, cinch_error *err)
+{
+    cinch_error local = CINCH_ERROR_INIT;
+
+    cinch_fail(&local, CINCH_CAUSE_TIMEOUT, "the deadline of the stream passed before this call");
+    add_address(stream, &local);
+    cinch_fail_remedy(&local,
+                      "give more time with cinch_stream_deadline(), or none: CINCH_FOREVER");
+    if (in_handshake(stream))
+        cinch_conn_fail_transport(stream->conn, &local);
+    return cinch_fail_keep(err, &local);
+}
+
 cinch_status cinch_stream_wait(cinch_stream *stream, short events, const cinch_waiting *waiting,
                                cinch_error *err)
 {

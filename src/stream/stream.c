@@ -140,11 +140,8 @@ cinch_status cinch_stream_enter(cinch_stream *stream, cinch_error *err)
         cinch_fail_remedy(err, "use the descriptor itself, from cinch_stream_fd()");
         return CINCH_FAILED;
     }
-    if (cinch_deadline_passed(stream->deadline)) {
-        cinch_waiting none = cinch_stream_waiting(stream, 0, "the deadline of the stream was over");
-
-        return cinch_stream_timed_out(stream, &none, err);
-    }
+    if (cinch_deadline_passed(stream->deadline))
+        return cinch_stream_too_late(stream, err);
     return CINCH_OK;
 }
 

@@ -76,6 +76,9 @@ cinch_status cinch_stream_wait(cinch_stream *stream, short events, const cinch_w
 cinch_status cinch_stream_timed_out(cinch_stream *stream, const cinch_waiting *waiting,
                                     cinch_error *err);
 
+/* cinch_stream_too_late sets ERR for a call that came after the stream's deadline. */
+cinch_status cinch_stream_too_late(cinch_stream *stream, cinch_error *err);
+
 /* cinch_stream_send_all sends everything, waiting if need be; WANT_WRITE if non-blocking. */
 cinch_status cinch_stream_send_all(cinch_stream *stream, const cinch_waiting *waiting,
                                    cinch_error *err);
@@ -87,7 +90,7 @@ cinch_status cinch_stream_ready(cinch_stream *stream, cinch_error *err);
 
 /*
  * cinch_stream_put writes all of DATA to a blocking stream; *DONE counts what has left, also on
- * failure. The limit for one write counts anew whenever the conn's buffer has been sent.
+ * failure. The limit for one write counts anew for each piece of 64 KiB.
  */
 cinch_status cinch_stream_put(cinch_stream *stream, const unsigned char *data, size_t size,
                               size_t *done, cinch_error *err);

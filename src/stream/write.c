@@ -7,38 +7,40 @@
 #include <poll.h>
 
 /*
- * Gives the conn as much of DATA as it takes and has the socket take that. *TAKEN counts what the
- * conn took. CINCH_OK when at least one byte was taken and all has left.
+ * So much is protected and sent at a time: few calls to the system, and what is being worked on stays
+ * in the processor's cache.
  */
-static cinch_status put_some(cinch_stream *stream, const unsigned char *data, size_t size,
-                             size_t *taken, cinch_error *err)
+#define PIECE ((size_t)64 * 1024)
+
+/*
+ * Writes a piece of DATA and has the socket take it. *TAKEN counts what the conn took; CINCH_OK when
+ * that is at least one byte (or SIZE is 0) and all has left.
+ */
+static cinch_status put_piece(cinch_stream *stream, const unsigned char *data, size_t size,
+                              size_t *taken, cinch_error *err)
 {
     cinch_waiting waiting = cinch_stream_waiting(stream, stream->timeouts.write_ms, "sending data");
 
-    *taken = 0;
     for (;;) {
-        size_t n = 0;
-        cinch_status status = cinch_conn_write(stream->conn, data + *taken, size - *taken, &n, err);
+        cinch_status status =
+            cinch_conn_write(stream->conn, data, size < PIECE ? size : PIECE, taken, err);
 
-        *taken += n;
-        if (status == CINCH_OK && *taken < size && n > 0)
-            continue;
         if (status > CINCH_WANT_WRITE) {
             cinch_stream_say_last(stream);
             return status;
         }
         /* A record of which only a part has left cannot be taken back. */
         waiting.fatal = *taken > 0;
-        if (status == CINCH_WANT_READ) {
-            status = cinch_stream_wait(stream, POLLIN, &waiting, err);
-            if (status == CINCH_OK)
-                status = cinch_stream_receive(stream, err);
-            if (status > CINCH_WANT_WRITE)
-                return status;
-        }
         cinch_status sent = cinch_stream_send_all(stream, &waiting, err);
-        if (sent != CINCH_OK || *taken > 0 || size == 0)
+        if (sent != CINCH_OK || status == CINCH_OK)
             return sent;
+        if (status == CINCH_WANT_READ) {
+            sent = cinch_stream_wait(stream, POLLIN, &waiting, err);
+            if (sent == CINCH_OK)
+                sent = cinch_stream_receive(stream, err);
+            if (sent > CINCH_WANT_WRITE)
+                return sent;
+        }
     }
 }
 
@@ -48,7 +50,7 @@ cinch_status cinch_stream_put(cinch_stream *stream, const unsigned char *data, s
     *done = 0;
     while (*done < size) {
         size_t taken = 0;
-        cinch_status status = put_some(stream, data + *done, size - *done, &taken, err);
+        cinch_status status = put_piece(stream, data + *done, size - *done, &taken, err);
 
         if (status != CINCH_OK)
             return status;
@@ -121,7 +123,7 @@ cinch_status cinch_stream_write(cinch_stream *stream, const void *data, size_t s
     if (stream->nonblocking)
         status = put_nonblocking(stream, data, size, &taken, err);
     else
-        status = put_some(stream, data, size, &taken, err);
+        status = put_piece(stream, data, size, &taken, err);
     if (status == CINCH_OK && n != NULL)
         *n = taken;
     return status;

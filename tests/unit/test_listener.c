@@ -196,10 +196,8 @@ static void the_name_dialled_is_verified(void **state)
     assert_null(s);
     assert_int_equal(CINCH_CAUSE_WRONG_HOST_NAME, err.cause);
     assert_contains(err.evidence, cinch_listener_address(l, 0));
-    assert_non_null(evidence);
-    assert_int_equal(0, evidence->verified);
-    assert_true(evidence->sent_count > 0);
-    assert_true(evidence->timing.connected_us >= 0);
+    assert_true(evidence != NULL && !evidence->verified && evidence->sent_count > 0 &&
+                evidence->timing.connected_us >= 0);
     cinch_peer_free(evidence);
     cinch_error_clear(&err);
 
@@ -471,10 +469,11 @@ static void a_silent_client_holds_up_nobody(void **state)
     cinch_stream *first = cinch_listener_accept(l, &err);
     duo_player client;
     int second_fd = plain_client(l);
+    static char hi[] = "hi";
 
     (void)state;
     assert_fine(&err);
-    duo_play(&client, both.client, "localhost", second_fd, duo_say, (void *)(uintptr_t) "hi");
+    duo_play(&client, both.client, "localhost", second_fd, duo_say, hi);
     cinch_stream *second = cinch_listener_accept(l, &err);
     assert_fine(&err);
     assert_int_equal(CINCH_OK, cinch_stream_handshake(second, &err));

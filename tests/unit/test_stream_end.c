@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 static duo both;
+static char say_bye[] = "bye";
 
 static int set_up(void **state)
 {
@@ -375,7 +376,7 @@ static void closing_after_the_peer_has_gone_is_fine(void **state)
         int fds[2];
 
         net_pair(fds);
-        duo_play(&server, both.server, NULL, fds[1], duo_say, (void *)(uintptr_t) "bye");
+        duo_play(&server, both.server, NULL, fds[1], duo_say, say_bye);
         cinch_stream *s = client_on(fds[0], &err);
         assert_int_equal(CINCH_OK, cinch_stream_handshake(s, &err));
         while (cinch_stream_read(s, buf, sizeof buf, &n, &err) == CINCH_OK)
