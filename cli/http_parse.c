@@ -28,6 +28,9 @@ static void keep_field(gathering *g)
 {
     if (g->field.at == NULL || g->value.at == NULL)
         return;
+    /* White space behind a value is no part of it (RFC 9112, 5.1). */
+    while (g->value.length > 0 && strchr(" \t", g->value.at[g->value.length - 1]) != NULL)
+        g->value.length--;
     if (field_is(g->field, "host"))
         g->hosts++;
     else if (field_is(g->field, "range"))
@@ -153,6 +156,9 @@ int http_parse(const char *head, size_t size, http_request *request)
     gathering g = {.request = request};
 
     *request = (http_request){0};
+    /* The parser lets it pass in values; other programs end a text there (RFC 9110, 5.5). */
+    if (memchr(head, '\0', size) != NULL)
+        return 400;
     http_parser_settings_init(&settings);
     settings.on_url = on_url;
     settings.on_header_field = on_header_field;

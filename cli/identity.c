@@ -61,8 +61,9 @@ static int from_terminal(char *buf, size_t size, const char *what)
     if (tcgetattr(fd, &shown) == 0) {
         hidden = shown;
         hidden.c_lflag &= ~(tcflag_t)ECHO;
-        dprintf(fd, "Password for %s: ", what);
+        /* First this: it drops what was typed, and whoever sees the question may type at once. */
         if (tcsetattr(fd, TCSAFLUSH, &hidden) == 0) {
+            dprintf(fd, "Password for %s: ", what);
             length = read_line(fd, buf, size);
             (void)tcsetattr(fd, TCSAFLUSH, &shown);
         }

@@ -230,7 +230,8 @@ static void serve(const serve_options *o, cinch_error *err)
     listener = cinch_listen(ctx, o->host, o->port, err);
     if (!o->echo)
         (void)cinch_listener_timeouts(listener, &timeouts, err);
-    if (!cinch_error_is_set(err)) {
+    /* Who reads the line may send a signal at once. */
+    if (serve_pool_prepare(listener, err)) {
         tell_start(o, listener, &dev);
         serve_pool_run(&settings, listener, o->once, err);
     }

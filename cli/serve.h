@@ -57,8 +57,14 @@ const char *serve_type(const char *name);
 /* ---- serve_pool.c: one thread per connection, a limited number of them ---- */
 
 /*
+ * serve_pool_prepare makes SIGINT and SIGTERM stop LISTENER, from here to the end of serve_pool_run(),
+ * which has to follow.
+ */
+bool serve_pool_prepare(cinch_listener *listener, cinch_error *err);
+
+/*
  * serve_pool_run serves until the listener is stopped, or one connection is done if ONCE, and then
- * ends what is still running. SIGINT and SIGTERM stop it.
+ * ends what is still running.
  */
 void serve_pool_run(const serve_settings *settings, cinch_listener *listener, bool once,
                     cinch_error *err);

@@ -216,21 +216,26 @@ static void catch_signals(void)
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
+bool serve_pool_prepare(cinch_listener *listener, cinch_error *err)
+{
+    if (cinch_error_is_set(err))
+        return false;
+    stop_listener = listener;
+    if (sem_init(&room, 0, SLOTS) != 0)
+        return cli_fail(err, CINCH_CAUSE_SYSTEM, NULL, "cannot prepare a semaphore");
+    catch_signals();
+    return true;
+}
+
 void serve_pool_run(const serve_settings *settings, cinch_listener *listener, bool once,
                     cinch_error *err)
 {
     pool *p = cli_alloc(sizeof(*p));
 
     p->settings = settings;
-    stop_listener = listener;
-    if (sem_init(&room, 0, SLOTS) != 0 || pthread_mutex_init(&p->lock, NULL) != 0 ||
-        pthread_cond_init(&p->done, NULL) != 0) {
+    if (pthread_mutex_init(&p->lock, NULL) != 0 || pthread_cond_init(&p->done, NULL) != 0)
         cli_fail(err, CINCH_CAUSE_SYSTEM, NULL, "cannot prepare threads");
-        free(p);
-        return;
-    }
-    catch_signals();
-    while (wait_for_room()) {
+    while (!cinch_error_is_set(err) && wait_for_room()) {
         cinch_stream *stream = cinch_listener_accept(listener, err);
 
         if (stream == NULL)
