@@ -67,6 +67,7 @@ serve() {
     pattern=$2
     shift 2
     printf '   $ %s &\n' "$*" | sed "s|$cinch|cinch|g; s|$python|python3|g"
+    : >"$name.log"
     "$@" >"$name.log" 2>&1 </dev/null &
     server=$!
     servers="$servers $server"
