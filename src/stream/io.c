@@ -197,12 +197,12 @@ cinch_status cinch_stream_send(cinch_stream *stream, cinch_error *err)
     }
 }
 
-int cinch_stream_unsent(cinch_stream *stream)
+size_t cinch_stream_unsent(cinch_stream *stream)
 {
     const void *bytes = NULL;
     size_t size = 0;
 
-    return cinch_conn_send_bytes(stream->conn, &bytes, &size, NULL) == CINCH_OK && size > 0;
+    return cinch_conn_send_bytes(stream->conn, &bytes, &size, NULL) == CINCH_OK ? size : 0;
 }
 
 void cinch_stream_say_last(cinch_stream *stream)

@@ -14,24 +14,32 @@ static const char *target_text(const cinch_target *target, char *buf, size_t siz
     return cinch_address_host_port(&target->host, target->port, buf, size);
 }
 
+static const char *answer_text(const cinch_answer *answer, char *buf, size_t size)
+{
+    if (answer->error == EAI_SYSTEM)
+        return cinch_system_text(answer->system_error, buf, size);
+    if (answer->error != 0)
+        return gai_strerror(answer->error);
+    return "no addresses";
+}
+
+/* What the name server said. Once there was an address to try, only what is still missing matters. */
 static void list_answers(const cinch_race *race, cinch_error *err)
 {
     static const char *const names[RACE_FAMILIES] = {"IPv6", "IPv4"};
+    char texts[RACE_FAMILIES][128];
+    const char *said[RACE_FAMILIES];
 
-    for (int i = 0; i < RACE_FAMILIES; i++) {
-        const cinch_answer *answer = &race->answers[i];
-        char text[128];
-
-        if (!race->answered[i])
-            cinch_fail_evidence(err, "%s: no answer yet\n", names[i]);
-        else if (answer->error == EAI_SYSTEM)
-            cinch_fail_evidence(err, "%s: %s\n", names[i],
-                                cinch_system_text(answer->system_error, text, sizeof text));
-        else if (answer->error != 0)
-            cinch_fail_evidence(err, "%s: %s\n", names[i], gai_strerror(answer->error));
-        else if (answer->count == 0)
-            cinch_fail_evidence(err, "%s: no addresses\n", names[i]);
+    for (int i = 0; i < RACE_FAMILIES; i++)
+        said[i] = race->answered[i] ? answer_text(&race->answers[i], texts[i], sizeof texts[i])
+                                    : "no answer yet";
+    if (race->count == 0 && strcmp(said[RACE_V6], said[RACE_V4]) == 0) {
+        cinch_fail_evidence(err, "looking it up: %s\n", said[RACE_V6]);
+        return;
     }
+    for (int i = 0; i < RACE_FAMILIES; i++)
+        if (race->count == 0 || !race->answered[i])
+            cinch_fail_evidence(err, "looking it up, %s: %s\n", names[i], said[i]);
 }
 
 /* What the user typed became something else on its way to the name server: show that. */

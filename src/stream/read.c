@@ -111,6 +111,13 @@ cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, siz
         cinch_stream_say_last(stream);
         if (status != CINCH_WANT_READ && status != CINCH_WANT_WRITE)
             return status;
+        size_t unsent = stream->send_error == 0 ? cinch_stream_unsent(stream) : 0;
+        /*
+         * Each key update asks for an answer (RFC 8446, 4.6.3). A peer that sends them without end
+         * and reads no answer would have us fill our memory: it has to read first.
+         */
+        if (unsent > CINCH_OUT_HIGH)
+            status = CINCH_WANT_WRITE;
         if (status == CINCH_WANT_READ) {
             status = cinch_stream_receive(stream, err);
             if (status == CINCH_OK) {
@@ -123,7 +130,7 @@ cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, siz
             return status;
         if (status == CINCH_WANT_WRITE)
             events = POLLOUT;
-        else if (cinch_stream_unsent(stream) && stream->send_error == 0)
+        else if (unsent > 0)
             events = POLLIN | POLLOUT;
         status = cinch_stream_wait(stream, events, waiting, err);
         if (status != CINCH_OK)

@@ -42,8 +42,8 @@ cinch_status cinch_stream_enter(cinch_stream *stream, cinch_error *err);
 /* cinch_stream_send sends what the socket takes at once: CINCH_OK if nothing is left, WANT_WRITE. */
 cinch_status cinch_stream_send(cinch_stream *stream, cinch_error *err);
 
-/* cinch_stream_unsent tells whether the conn has bytes that still have to leave. 1 or 0. */
-int cinch_stream_unsent(cinch_stream *stream);
+/* cinch_stream_unsent counts the conn's bytes that still have to leave. */
+size_t cinch_stream_unsent(cinch_stream *stream);
 
 /* cinch_stream_say_last sends what it can of the last words, an alert, and never fails. */
 void cinch_stream_say_last(cinch_stream *stream);

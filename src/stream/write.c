@@ -65,33 +65,37 @@ cinch_status cinch_stream_put(cinch_stream *stream, const unsigned char *data, s
     return CINCH_OK;
 }
 
-/* CINCH_OK once the conn took something; what the socket does not take now leaves later. */
+/*
+ * CINCH_OK once the conn took something. What the socket does not take of that leaves later, and until
+ * it has the conn is given nothing more: a peer that does not read costs one piece of memory.
+ */
 static cinch_status put_nonblocking(cinch_stream *stream, const unsigned char *data, size_t size,
                                     size_t *taken, cinch_error *err)
 {
     *taken = 0;
     for (;;) {
-        size_t n = 0;
-        cinch_status status = cinch_conn_write(stream->conn, data + *taken, size - *taken, &n, err);
+        size_t left = size - *taken, n = 0;
+        cinch_status status = cinch_stream_send(stream, err);
 
+        if (status > CINCH_WANT_WRITE)
+            return status;
+        if (*taken > 0 && (status == CINCH_WANT_WRITE || left == 0))
+            return CINCH_OK;
+        if (status == CINCH_WANT_WRITE)
+            return status;
+        status =
+            cinch_conn_write(stream->conn, data + *taken, left < PIECE ? left : PIECE, &n, err);
         *taken += n;
-        if (status == CINCH_OK && *taken < size && n > 0)
-            continue;
         if (status > CINCH_WANT_WRITE) {
             cinch_stream_say_last(stream);
             return status;
         }
-        cinch_status sent = cinch_stream_send(stream, err);
-        if (sent > CINCH_WANT_WRITE)
-            return sent;
-        if (*taken > 0 || status == CINCH_OK)
+        if (status == CINCH_OK && size == 0)
             return CINCH_OK;
         if (status == CINCH_WANT_READ) {
             status = cinch_stream_receive(stream, err);
             if (status != CINCH_OK)
                 return status;
-        } else if (sent == CINCH_WANT_WRITE) {
-            return CINCH_WANT_WRITE;
         }
     }
 }
@@ -161,7 +165,7 @@ cinch_status cinch_stream_flush(cinch_stream *stream, cinch_error *err)
 cinch_status cinch_stream_say_goodbye(cinch_stream *stream, cinch_error *err)
 {
     int answer = cinch_conn_state_now(stream->conn) == CINCH_STATE_PEER_CLOSED &&
-                 !cinch_stream_unsent(stream);
+                 cinch_stream_unsent(stream) == 0;
     cinch_status status = cinch_conn_close(stream->conn, err);
 
     if (status != CINCH_OK) {

@@ -2,6 +2,9 @@
 #include "duo.h"
 #include "net.h"
 
+#include "conn/conn.h"
+#include "stream/stream.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -668,6 +671,44 @@ static void pending_tells_what_select_cannot(void **state)
     duo_wait(&server);
 }
 
+/* ---- A peer that wants to fill our memory ---- */
+
+static void update_keys_for_ever(cinch_stream *stream, void *arg, cinch_error *err)
+{
+    size_t *updates = arg;
+    SSL *ssl = stream->conn->ssl;
+    cinch_timeouts limits = {.write_ms = 1000};
+
+    /* Until the client stops reading: then a flush takes too long, and that ends it. */
+    if (cinch_stream_timeouts(stream, &limits, err) != CINCH_OK ||
+        cinch_stream_handshake(stream, err) != CINCH_OK)
+        return;
+    while (*updates < 60000 && SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1 &&
+           SSL_do_handshake(ssl) == 1 && cinch_stream_flush(stream, err) == CINCH_OK)
+        ++*updates;
+}
+
+static void answers_that_nobody_reads_are_bounded(void **state)
+{
+    cinch_error err = CINCH_ERROR_INIT;
+    duo_player server;
+    size_t updates = 0;
+    char byte;
+    size_t n;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+    small_buffers(fds[0]);
+    duo_play(&server, both.server, NULL, fds[1], update_keys_for_ever, &updates);
+    cinch_stream *s = cinch_stream_wrap_adopt(both.client, fds[0], "localhost", &err);
+    assert_int_not_equal(CINCH_OK, cinch_stream_read(s, &byte, 1, &n, &err));
+    assert_true(cinch_buffer_used(&s->conn->out) < 2 * CINCH_OUT_HIGH);
+    cinch_stream_free(s);
+    duo_wait(&server);
+    assert_true(updates > 1000);
+}
+
 /* ---- Nobody there ---- */
 
 static void every_call_takes_null(void **state)
@@ -808,6 +849,7 @@ int main(void)
         cmocka_unit_test(a_loop_drives_both_sides),
         cmocka_unit_test(non_blocking_calls_do_not_wait),
         cmocka_unit_test(pending_tells_what_select_cannot),
+        cmocka_unit_test(answers_that_nobody_reads_are_bounded),
         cmocka_unit_test(every_call_takes_null),
         cmocka_unit_test(nothing_is_sent_once_an_error_is_set),
         cmocka_unit_test(arguments_are_checked),
