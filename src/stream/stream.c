@@ -40,6 +40,22 @@ static cinch_status refuse_fd(int fd, const char *why, int number, cinch_error *
     return CINCH_FAILED;
 }
 
+/* Not connected: the program's mistake, or a peer that was quicker than the program? */
+static cinch_status refuse_unconnected(int fd, cinch_error *err)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    char text[128];
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error == 0)
+        return refuse_fd(fd, "is not connected, or not any more", ENOTCONN, err);
+    cinch_fail(err, error == ECONNRESET ? CINCH_CAUSE_RESET : CINCH_CAUSE_NETWORK,
+               "the connection on descriptor %d broke before TLS began: %s", fd,
+               cinch_system_text(error, text, sizeof text));
+    cinch_fail_system(err, error);
+    return CINCH_FAILED;
+}
+
 /* Says early what would otherwise be an odd error in the middle of a handshake. */
 static cinch_status check_fd(int fd, char address[static CINCH_ADDRESS_TEXT], cinch_error *err)
 {
@@ -53,10 +69,9 @@ static cinch_status check_fd(int fd, char address[static CINCH_ADDRESS_TEXT], ci
     if (type != SOCK_STREAM)
         return refuse_fd(fd, "is not a stream socket", 0, err);
     if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0)
-        return refuse_fd(fd,
-                         errno == ENOTCONN ? "is not connected, or not any more"
-                                           : "does not tell whom it is connected to",
-                         errno, err);
+        return errno == ENOTCONN
+                   ? refuse_unconnected(fd, err)
+                   : refuse_fd(fd, "does not tell whom it is connected to", errno, err);
     cinch_address_text((const struct sockaddr *)&peer, size, address);
     return CINCH_OK;
 }

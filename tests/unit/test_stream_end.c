@@ -180,6 +180,20 @@ static void a_reset_before_the_first_byte_is_told(void **state)
     cinch_stream_free(s);
 }
 
+static void a_reset_before_wrapping_is_no_misuse(void **state)
+{
+    cinch_error err = CINCH_ERROR_INIT;
+    int fds[2];
+
+    (void)state;
+    net_pair(fds);
+    net_reset(fds[1]);
+    net_readable(fds[0]);
+    assert_null(cinch_stream_wrap_adopt(both.server, fds[0], NULL, &err));
+    assert_int_equal(CINCH_CAUSE_RESET, err.cause);
+    assert_int_equal(ECONNRESET, err.system_error);
+}
+
 static void a_reset_truncates_what_is_read(void **state)
 {
     cinch_error err = CINCH_ERROR_INIT;
@@ -727,6 +741,7 @@ int main(void)
         cmocka_unit_test(an_end_before_the_hello_is_told),
         cmocka_unit_test(a_reset_in_the_handshake_is_told),
         cmocka_unit_test(a_reset_before_the_first_byte_is_told),
+        cmocka_unit_test(a_reset_before_wrapping_is_no_misuse),
         cmocka_unit_test(a_reset_truncates_what_is_read),
         cmocka_unit_test(writing_to_nobody_raises_no_signal),
         cmocka_unit_test(the_peer_learns_why_it_was_refused),
