@@ -142,6 +142,6 @@ void serve_connection(const serve_settings *settings, cinch_stream *stream)
         return;
     }
     echo(stream, &err);
-    if (cinch_error_is_set(&err) && err.category != CINCH_CATEGORY_CLOSED)
+    if (cinch_error_is_set(&err))
         tell_failed(settings, cinch_stream_address(stream), &err);
 }
