@@ -6,6 +6,13 @@
  * each certificate is issued by the next; they may come in any order and are sorted. An expired
  * certificate is not refused: whether it is accepted is the peer's decision.
  *
+ *   - Of several certificates for the key (a renewal) the one that ends last is taken, the others
+ *     are dropped. Of several keys the one that belongs to a certificate is taken.
+ *   - The chain may end anywhere. Cross-signed alternatives to its members follow behind it. Any
+ *     other certificate left over is an error (CINCH_CAUSE_CHAIN_GAP), and so are more than 100.
+ *   - A password has at most 1024 bytes. A file that asks for more than 10,000,000 rounds of key
+ *     derivation in all is refused: it could keep the program busy for hours.
+ *
  * An identity never changes; it may be used by any number of contexts and threads.
  */
 #ifndef CINCH_IDENTITY_H
@@ -20,7 +27,8 @@ typedef struct cinch_identity cinch_identity;
 
 /*
  * cinch_password_callback writes the password for an encrypted key, at most SIZE bytes, into BUF and
- * returns its length in bytes, or -1 to give up. WHAT says what the password is for (a file name).
+ * returns its length in bytes, or -1 to give up. WHAT says what the password is for: a file name in
+ * double quotes, or "the PEM in memory" and the like.
  * BUF is wiped after use. Called from inside the call that reads the identity, at most once.
  */
 typedef int (*cinch_password_callback)(char *buf, size_t size, const char *what, void *arg);
@@ -28,7 +36,8 @@ typedef int (*cinch_password_callback)(char *buf, size_t size, const char *what,
 /*
  * Where an identity comes from. Set what applies and leave the rest 0:
  *   - one PEM with everything: `file`, or `pem` and `pem_size`
- *   - the key separate: add `key_file`, or `key_pem` and `key_pem_size`
+ *   - the key separate: add `key_file`, or `key_pem` and `key_pem_size`; only keys are taken from
+ *     there, and only certificates from the other
  *   - PKCS#12 (RFC 7292): `pkcs12_file`, or `pkcs12` and `pkcs12_size`
  *   - the password of an encrypted key or PKCS#12: `password`, or `ask` with `ask_arg`
  */

@@ -50,7 +50,8 @@ CINCH_API cinch_status cinch_policy_versions(cinch_policy *policy, cinch_tls_ver
 /*
  * cinch_policy_ciphers sets the TLS 1.2 cipher suites, in OpenSSL's list language:
  * "ECDHE+AESGCM:ECDHE+CHACHA20". A list from which nothing remains is an error. Suites without
- * encryption or without authentication are refused. The list cannot change the security level.
+ * encryption or without authentication are refused, and so is a word that means nothing to this
+ * OpenSSL. The list cannot change the security level.
  */
 CINCH_API cinch_status cinch_policy_ciphers(cinch_policy *policy, const char *list,
                                             cinch_error *err);
@@ -71,7 +72,8 @@ CINCH_API cinch_status cinch_policy_groups(cinch_policy *policy, const char *lis
 
 /*
  * cinch_policy_sigalgs sets the signature algorithms, separated by colons:
- * "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256". An unknown name is an error.
+ * "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256", by their names in RFC 8446 or as OpenSSL has them
+ * ("ECDSA+SHA256"). An unknown name is an error, and so is SHA-1 unless the versions need it.
  */
 CINCH_API cinch_status cinch_policy_sigalgs(cinch_policy *policy, const char *list,
                                             cinch_error *err);
@@ -80,6 +82,7 @@ CINCH_API cinch_status cinch_policy_sigalgs(cinch_policy *policy, const char *li
  * cinch_policy_insecure_versions allows any protocol versions from MIN to MAX, TLS 1.0 and 1.1
  * among them, with the cipher suites and SHA-1 signatures that these need. Both are broken (RFC
  * 8996): for talking to equipment that cannot be replaced, over networks that are otherwise safe.
+ * Lists that are set after this call are taken as they are; cinch_policy_versions() undoes it.
  */
 CINCH_API cinch_status cinch_policy_insecure_versions(cinch_policy *policy, cinch_tls_version min,
                                                       cinch_tls_version max, cinch_error *err);

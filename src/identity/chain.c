@@ -159,7 +159,7 @@ static int belongs(const sorter *s, X509 *x)
     for (int i = 0; i < sk_X509_num(s->path); i++) {
         X509 *member = sk_X509_value(s->path, i);
 
-        if (issued(x, member) ||
+        if ((issued(x, member) && X509_verify(member, X509_get0_pubkey(x)) == 1) ||
             (i > 0 && X509_NAME_cmp(X509_get_subject_name(x), X509_get_subject_name(member)) == 0 &&
              has_key(x, X509_get0_pubkey(member))))
             return 1;

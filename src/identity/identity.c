@@ -133,7 +133,7 @@ static cinch_status describe(cinch_identity *identity, cinch_error *err)
     cinch_status status = CINCH_OK;
     int ok = md != NULL && sha256 != NULL && EVP_DigestInit_ex2(md, sha256, NULL) == 1;
 
-    identity->certificates = cinch_alloc_array(count, sizeof identity->certificates[0]);
+    identity->certificates = cinch_alloc_array(count, sizeof(void *));
     if (!ok || identity->certificates == NULL) {
         status = cinch_fail_memory(err, "describing certificates");
         goto out;

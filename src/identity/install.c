@@ -117,5 +117,6 @@ cinch_status cinch_identity_install(const cinch_identity *identity, SSL_CTX *ctx
         return refused(identity, ctx, err);
     if (SSL_CTX_check_private_key(ctx) != 1)
         return cinch_fail_crypto(err, "checking the key against the certificate");
+    ERR_clear_error();
     return CINCH_OK;
 }

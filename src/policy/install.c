@@ -54,6 +54,7 @@ cinch_status cinch_policy_install(const cinch_policy *policy, SSL_CTX *ctx, cinc
     /* For hand-picked DHE suites: parameters of RFC 7919 that fit the certificate's strength. */
     if (SSL_CTX_set_dh_auto(ctx, 1) != 1)
         return cinch_fail_crypto(err, "setting the Diffie-Hellman parameters");
+    ERR_clear_error();
     return CINCH_OK;
 }
 

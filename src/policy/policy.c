@@ -215,9 +215,7 @@ static char *with_end(const char *list, const char *ending, int wanted)
     text = cinch_alloc(length + extra + 1);
     if (text == NULL)
         return NULL;
-    memcpy(text, list, length);
-    if (wanted)
-        memcpy(text + length, ending, extra);
+    snprintf(text, length + extra + 1, "%.*s%s", (int)length, list, wanted ? ending : "");
     return text;
 }
 
