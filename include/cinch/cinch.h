@@ -11,7 +11,9 @@
 #include <cinch/listener.h>
 #include <cinch/peer.h>
 #include <cinch/policy.h>
+#include <cinch/session.h>
 #include <cinch/stream.h>
+#include <cinch/tickets.h>
 #include <cinch/trust.h>
 #include <cinch/version.h>
 

@@ -27,6 +27,9 @@ int cinch_error_is_set(const cinch_error *err)
 
 /* Formats behind what TEXT holds already; strangers' control characters do not get through. */
 static void add_text(char *text, size_t size, const char *format, va_list arguments)
+    CINCH_PRINTF(3, 0);
+
+static void add_text(char *text, size_t size, const char *format, va_list arguments)
 {
     char raw[CINCH_ERROR_EVIDENCE];
     size_t used = strlen(text);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "context/resume.h"
 
 #include <openssl/err.h>
 #include <string.h>
@@ -30,10 +31,13 @@ void cinch_conn_free(cinch_conn *conn)
 {
     if (conn == NULL)
         return;
-    /* A connection that was not closed in good order must not be resumed (RFC 5246, 7.2.1). */
+    /* An end without close_notify does not spoil the session (RFC 5246, 7.2.1); a failure does. */
+    if (conn->ssl != NULL && conn->state != CINCH_STATE_FAILED)
+        SSL_set_shutdown(conn->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(conn->ssl);
     ERR_clear_error();
     sk_X509_pop_free(conn->link.sent, X509_free);
+    cinch_resume_release(&conn->link);
     cinch_derived_unref(conn->link.derived);
     cinch_buffer_free(&conn->in);
     cinch_buffer_free(&conn->out);
@@ -78,7 +82,10 @@ static cinch_status set_up(cinch_conn *conn, const char *host, cinch_error *err)
         SSL_set_accept_state(conn->ssl);
     else
         SSL_set_connect_state(conn->ssl);
-    return set_host(conn, host, err);
+    cinch_status status = set_host(conn, host, err);
+    if (status == CINCH_OK && !conn->link.derived->settings->is_server)
+        status = cinch_resume_key(&conn->link, -1, err);
+    return status;
 }
 
 cinch_conn *cinch_conn_new(cinch_context *ctx, const char *host, cinch_error *err)
@@ -95,6 +102,8 @@ cinch_conn *cinch_conn_new(cinch_context *ctx, const char *host, cinch_error *er
         return NULL;
     }
     conn->link.derived = derived;
+    if (ctx->sessions != NULL && derived->settings->resumption)
+        conn->link.sessions = cinch_session_cache_ref(ctx->sessions);
     conn->in_want = IN_FIRST;
     conn->started_at = cinch_clock_us();
     conn->opening = cinch_alloc(sizeof *conn->opening);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "conn/conn.h"
+#include "context/resume.h"
 
 #include <limits.h>
 #include <openssl/err.h>
@@ -23,6 +24,12 @@ static cinch_status check_result(cinch_conn *conn, cinch_error *local)
     int must = settings->is_server ? settings->client_auth == CINCH_CLIENT_AUTH_REQUIRED
                                    : !settings->skip_verification;
 
+    /* A resumed session stands for the checks that were made when it began. */
+    int resumed = SSL_session_reused(conn->ssl) == 1;
+    if (resumed && !(settings->is_server ? cinch_resume_accept_server(&conn->link, conn->ssl)
+                                         : cinch_resume_accept(&conn->link, conn->ssl)))
+        return cinch_fail(local, CINCH_CAUSE_INTERNAL,
+                          "a session was resumed that does not belong to these settings");
     if ((must || (settings->is_server && theirs != NULL)) &&
         (!conn->link.verified || theirs == NULL || SSL_get_verify_result(conn->ssl) != X509_V_OK))
         return cinch_fail(local, CINCH_CAUSE_INTERNAL,
@@ -59,6 +66,11 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
 
     if (conn->state != CINCH_STATE_HANDSHAKING)
         return CINCH_OK;
+    if (!conn->begun) {
+        conn->begun = 1;
+        if (!conn->link.derived->settings->is_server)
+            cinch_resume_offer(&conn->link, conn->ssl);
+    }
     conn->link.report = &local;
     int result = SSL_do_handshake(conn->ssl);
     conn->link.report = NULL;
@@ -67,6 +79,7 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
         conn->state = CINCH_STATE_OPEN;
         conn->handshake_done = 1;
         keep_server_name(conn);
+        cinch_resume_commit(&conn->link);
         cinch_conn_opened(conn);
         ERR_clear_error();
         return CINCH_OK;

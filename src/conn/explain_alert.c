@@ -78,8 +78,34 @@ static void certificate_is_refused(const cinch_conn *conn, cinch_error *local)
     }
 }
 
+/* Only a TLS 1.3 client with a certificate may still learn what became of its handshake. */
+static int negotiation_is_over(const cinch_conn *conn)
+{
+    return conn->handshake_done &&
+           (is_server(conn) || !conn->peer_asked || SSL_version(conn->ssl) < TLS1_3_VERSION);
+}
+
+/* RFC 5246 has a warning for it, and OpenSSL makes this of a warning that was not heeded. */
+static void renegotiation_is_missed(const cinch_conn *conn, cinch_error *local)
+{
+    (void)cinch_fail(local, CINCH_CAUSE_ALERT_RECEIVED,
+                     "the %s ended the connection with an alert that belongs in a handshake",
+                     is_server(conn) ? "client" : "server");
+    show_alert(conn, local);
+    cinch_fail_evidence(local, "\nit came after the handshake");
+    if (SSL_version(conn->ssl) >= TLS1_3_VERSION)
+        return;
+    cinch_fail_evidence(local, ": probably it wanted to renegotiate, which is not done here");
+    cinch_fail_remedy(local, "have the other side ask in the first handshake for all that it "
+                             "needs, or use TLS 1.3");
+}
+
 static void nothing_fits(const cinch_conn *conn, cinch_error *local)
 {
+    if (negotiation_is_over(conn)) {
+        renegotiation_is_missed(conn, local);
+        return;
+    }
     /* In TLS 1.2 a server says handshake_failure to a client without a certificate (RFC 5246, 7.4.6). */
     if (!is_server(conn) && conn->peer_asked && our_leaf(conn) == NULL) {
         client_is_refused(conn, local);

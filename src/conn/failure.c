@@ -2,6 +2,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "conn/conn.h"
+#include "context/resume.h"
 
 #include <openssl/err.h>
 
@@ -10,6 +11,9 @@ cinch_status cinch_conn_fail(cinch_conn *conn, const cinch_error *local, cinch_e
     if (conn->state != CINCH_STATE_FAILED) {
         conn->state = CINCH_STATE_FAILED;
         conn->link.verified = 0;
+        /* A cut is no sign that something is wrong with the session; all else is. */
+        if (local->cause != CINCH_CAUSE_TRUNCATED && local->category != CINCH_CATEGORY_TIMEOUT)
+            cinch_resume_forget(&conn->link);
         conn->failed_cause = local->cause;
         conn->failure = cinch_copy_bytes(local, sizeof *local);
         cinch_buffer_free(&conn->in);

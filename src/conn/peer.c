@@ -97,10 +97,13 @@ static int fill_sent(cinch_peer *peer, const cinch_conn *conn)
 
 static int fill_chain(cinch_peer *peer, const cinch_conn *conn)
 {
-    if (!conn->link.chain_is_verified || !conn->link.verified)
+    STACK_OF(X509) *chain = conn->link.resumed_chain;
+
+    if (!conn->link.verified || (chain == NULL && !conn->link.chain_is_verified))
         return 1;
-    return cinch_certificate_list(SSL_get0_verified_chain(conn->ssl), &peer->chain,
-                                  &peer->chain_count, NULL) == CINCH_OK;
+    if (chain == NULL)
+        chain = SSL_get0_verified_chain(conn->ssl);
+    return cinch_certificate_list(chain, &peer->chain, &peer->chain_count, NULL) == CINCH_OK;
 }
 
 static void fill_timing(cinch_timing *timing, const cinch_conn *conn)

@@ -20,6 +20,15 @@ static cinch_context *wrap(cinch_settings *settings, cinch_error *err)
         (void)cinch_fail_memory(err, "making a context");
         return NULL;
     }
+    if (!settings->is_server) {
+        ctx->sessions = cinch_session_cache_new();
+        if (ctx->sessions == NULL) {
+            ctx->settings = settings;
+            cinch_context_free(ctx);
+            (void)cinch_fail_memory(err, "making a context");
+            return NULL;
+        }
+    }
     ctx->settings = settings;
     return ctx;
 }
@@ -59,6 +68,7 @@ void cinch_context_free(cinch_context *ctx)
         return;
     cinch_settings_free(ctx->settings);
     cinch_derived_unref(ctx->derived);
+    cinch_session_cache_unref(ctx->sessions);
     pthread_mutex_destroy(&ctx->lock);
     cinch_release(ctx);
 }

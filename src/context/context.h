@@ -9,6 +9,8 @@
 
 #include "identity/identity.h"
 #include "policy/policy.h"
+#include "session/ring.h"
+#include "session/session.h"
 #include "trust/trust.h"
 
 #include <cinch/context.h>
@@ -31,12 +33,17 @@ typedef struct cinch_settings {
     int send_server_name;
     int skip_verification;
     int skip_name;
+    int resumption;
+    cinch_tickets *tickets; /* server: NULL until one is needed or set */
+    int ticket_count;
+    size_t session_ids;
 } cinch_settings;
 
 typedef struct cinch_derived {
     atomic_uint references;
     struct cinch_derived *next; /* in the list of all of them; see derive.c */
     unsigned char digest[32];
+    unsigned char session_digest[32]; /* server: what a session is bound to; see resume.h */
     cinch_settings *settings; /* a copy of its own; trust is the set in force, system or named */
     SSL_CTX *ssl_ctx;
 } cinch_derived;
@@ -44,7 +51,8 @@ typedef struct cinch_derived {
 struct cinch_context {
     pthread_mutex_t lock; /* guards the pointers, not what they point to */
     cinch_settings *settings;
-    cinch_derived *derived; /* NULL after a change */
+    cinch_derived *derived;        /* NULL after a change */
+    cinch_session_cache *sessions; /* client: the context's own, whatever it derives */
 };
 
 /* settings.c */
@@ -69,6 +77,7 @@ cinch_status cinch_context_change(cinch_context *ctx, const char *where, cinch_c
  * and ERR set on failure.
  */
 cinch_derived *cinch_context_derive(cinch_context *ctx, cinch_error *err);
+
 cinch_derived *cinch_derived_ref(cinch_derived *derived);
 void cinch_derived_unref(cinch_derived *derived);
 

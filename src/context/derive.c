@@ -4,6 +4,7 @@
 #include "base/openssl.h"
 #include "context/context.h"
 #include "context/link.h"
+#include "context/resume.h"
 
 #include <openssl/err.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static void set_options(SSL_CTX *ctx)
     /* Whatever openssl.cnf switched on for other programs, such as reading truncation as an end. */
     SSL_CTX_clear_options(ctx, SSL_CTX_get_options(ctx));
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY |
                               SSL_MODE_NO_AUTO_CHAIN);
@@ -87,7 +88,8 @@ static cinch_status install_names(const cinch_settings *settings, SSL_CTX *ctx, 
     return CINCH_OK;
 }
 
-static SSL_CTX *make(const cinch_settings *settings, cinch_error *err)
+static SSL_CTX *make(const cinch_settings *settings, const unsigned char session_digest[32],
+                     cinch_error *err)
 {
     SSL_CTX *ctx = SSL_CTX_new_ex(cinch_library_context(), NULL,
                                   settings->is_server ? TLS_server_method() : TLS_client_method());
@@ -97,15 +99,13 @@ static SSL_CTX *make(const cinch_settings *settings, cinch_error *err)
         return NULL;
     }
     set_options(ctx);
-    /* No resumption until sessions are bound to the identity and policy that they were made under. */
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     install_verification(settings, ctx);
     if (cinch_policy_install(settings->policy, ctx, err) != CINCH_OK ||
-        (settings->is_server && SSL_CTX_set_num_tickets(ctx, 0) != 1) ||
         (settings->identity != NULL &&
          cinch_identity_install(settings->identity, ctx, err) != CINCH_OK) ||
         install_trust(settings, ctx, err) != CINCH_OK ||
-        install_names(settings, ctx, err) != CINCH_OK) {
+        install_names(settings, ctx, err) != CINCH_OK ||
+        cinch_resume_install(settings, session_digest, ctx, err) != CINCH_OK) {
         SSL_CTX_free(ctx);
         if (!cinch_error_is_set(err))
             (void)cinch_fail_crypto(err, "putting settings into an SSL_CTX");
@@ -116,8 +116,11 @@ static SSL_CTX *make(const cinch_settings *settings, cinch_error *err)
 
 cinch_status cinch_settings_check(const cinch_settings *settings, cinch_error *err)
 {
-    SSL_CTX *ctx = make(settings, err);
+    unsigned char session_digest[32];
 
+    if (cinch_resume_digest(settings, session_digest, err) != CINCH_OK)
+        return CINCH_FAILED;
+    SSL_CTX *ctx = make(settings, session_digest, err);
     SSL_CTX_free(ctx);
     return ctx == NULL ? CINCH_FAILED : CINCH_OK;
 }
@@ -186,7 +189,9 @@ static cinch_derived *derive(cinch_settings *settings, cinch_error *err)
         (void)cinch_fail_memory(err, "deriving an SSL_CTX");
         goto out;
     }
-    fresh->ssl_ctx = make(settings, err);
+    if (cinch_resume_digest(settings, fresh->session_digest, err) != CINCH_OK)
+        goto out;
+    fresh->ssl_ctx = make(settings, fresh->session_digest, err);
     if (fresh->ssl_ctx == NULL)
         goto out;
     fresh->settings = settings;
@@ -263,6 +268,13 @@ static cinch_trust *refresh(cinch_context *ctx, cinch_derived **stale)
     return NULL;
 }
 
+/* A server that was given no ring of ticket secrets makes one of its own, once. */
+static void make_ring(cinch_settings *settings, cinch_error *err)
+{
+    if (settings->is_server && settings->resumption && settings->tickets == NULL)
+        settings->tickets = cinch_tickets_new(NULL, err);
+}
+
 cinch_derived *cinch_context_derive(cinch_context *ctx, cinch_error *err)
 {
     cinch_error local = CINCH_ERROR_INIT;
@@ -274,7 +286,8 @@ cinch_derived *cinch_context_derive(cinch_context *ctx, cinch_error *err)
     }
     pthread_mutex_lock(&ctx->lock);
     cinch_trust *system = refresh(ctx, &stale);
-    if (ctx->derived == NULL)
+    make_ring(ctx->settings, &local);
+    if (ctx->derived == NULL && !cinch_error_is_set(&local))
         ctx->derived = derive(settings_now(ctx->settings, system, &local), &local);
     if (ctx->derived != NULL)
         derived = cinch_derived_ref(ctx->derived);

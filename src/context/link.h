@@ -16,6 +16,15 @@ typedef struct cinch_link {
     int64_t verified_at;   /* cinch_clock_us() when the verification was over, 0 before */
     int verified;          /* set by the verification alone, after its last check */
     int chain_is_verified; /* OpenSSL's verified chain really is one */
+
+    /* Resumption; see resume.h. */
+    cinch_session_cache *sessions;  /* client: where new ones go; NULL: nowhere */
+    unsigned char session_key[32];  /* client: what they are kept under */
+    cinch_session *offered;         /* client: the one that was offered */
+    cinch_session *fresh;           /* client: the newest that the server gave */
+    STACK_OF(X509) * resumed_chain; /* as verified when the resumed session began */
+    int64_t began;                  /* the full handshake at the start of it all; 0: this one */
+    int open;                       /* the last check has passed */
 } cinch_link;
 
 /* cinch_link_attach hangs LINK on SSL. 1 or 0. */

@@ -2,6 +2,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "context/link.h"
+#include "context/resume.h"
 
 #include <openssl/tls1.h>
 #include <stdio.h>
@@ -104,6 +105,7 @@ int cinch_client_hello_callback(SSL *ssl, int *alert, void *arg)
         return SSL_CLIENT_HELLO_ERROR;
     }
     const cinch_settings *settings = link->derived->settings;
+    cinch_resume_prepare(link, ssl);
     if (settings->alpn == NULL || settings->alpn_rule != CINCH_ALPN_REQUIRED ||
         SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
                                   &extension, &size) == 1)

@@ -19,6 +19,8 @@ cinch_settings *cinch_settings_new(int is_server, cinch_error *err)
     settings->trusts_system = !is_server;
     settings->verify_depth = DEFAULT_DEPTH;
     settings->send_server_name = 1;
+    settings->resumption = 1;
+    settings->ticket_count = 1;
     settings->policy = cinch_policy_new(NULL, err);
     if (settings->policy == NULL) {
         cinch_settings_free(settings);
@@ -38,6 +40,7 @@ cinch_settings *cinch_settings_copy(const cinch_settings *settings, cinch_error 
     *copy = *settings;
     copy->trust = settings->trust == NULL ? NULL : cinch_trust_ref(settings->trust);
     copy->identity = settings->identity == NULL ? NULL : cinch_identity_ref(settings->identity);
+    copy->tickets = settings->tickets == NULL ? NULL : cinch_ring_ref(settings->tickets);
     copy->policy = cinch_policy_copy(settings->policy, err);
     copy->alpn =
         settings->alpn == NULL ? NULL : cinch_copy_bytes(settings->alpn, settings->alpn_size);
@@ -56,6 +59,7 @@ void cinch_settings_free(cinch_settings *settings)
     if (settings->trust != NULL)
         cinch_trust_unref(settings->trust);
     cinch_identity_free(settings->identity);
+    cinch_tickets_free(settings->tickets);
     cinch_policy_free(settings->policy);
     cinch_release(settings->alpn);
     cinch_release(settings);
@@ -70,13 +74,16 @@ static int hash_settings(const cinch_settings *s, EVP_MD_CTX *md)
     const int plain[] = {s->is_server,        s->trusts_system,         s->trust != NULL,
                          s->identity != NULL, (int)s->alpn_size,        (int)s->alpn_rule,
                          (int)s->client_auth, (int)s->server_name_rule, s->verify_depth,
-                         s->send_server_name, s->skip_verification,     s->skip_name};
+                         s->send_server_name, s->skip_verification,     s->skip_name,
+                         s->resumption,       s->ticket_count,          (int)s->session_ids};
     unsigned char trust[32] = {0};
 
     if (s->trust != NULL)
         cinch_trust_digest(s->trust, trust);
     return EVP_DigestUpdate(md, plain, sizeof plain) == 1 &&
            EVP_DigestUpdate(md, trust, sizeof trust) == 1 &&
+           /* A ring has no content to compare by: the same one or another. */
+           EVP_DigestUpdate(md, (const void *)&s->tickets, sizeof s->tickets) == 1 &&
            (s->identity == NULL ||
             EVP_DigestUpdate(md, s->identity->digest, sizeof s->identity->digest) == 1) &&
            (s->alpn == NULL || EVP_DigestUpdate(md, s->alpn, s->alpn_size) == 1) &&

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "context/link.h"
+#include "context/resume.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -137,6 +138,9 @@ int cinch_verify_callback(X509_STORE_CTX *store_ctx, void *arg)
     int passed = settings->skip_verification || verify_chain(store_ctx, settings, now);
     int chain_passed = passed && !settings->skip_verification;
     passed = passed && check_name(store_ctx, link);
+    if (chain_passed && passed &&
+        !cinch_resume_remember(link, ssl, X509_STORE_CTX_get0_chain(store_ctx)))
+        passed = refuse(store_ctx, X509_V_ERR_OUT_OF_MEM, 0, NULL);
     link->verified_at = cinch_clock_us();
     if (!passed) {
         cinch_verify_explain(store_ctx, link, now, link->report);

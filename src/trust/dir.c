@@ -283,7 +283,7 @@ static int look_at(const cinch_dir *dir, unsigned long hash, size_t number, cons
     if (cinch_cached_open(path, 0, &now->file, &now->index, &err) == CINCH_OK)
         return 1;
     /* What cannot be read is no anchor; the ones behind it may be. */
-    return err.category == CINCH_CATEGORY_MEMORY ? -1 : 1;
+    return err.category != CINCH_CATEGORY_FILE ? -1 : 1;
 }
 
 /* Looks at all files of SLOT again: 1, or -1 when memory runs out, and SLOT is as it was. */

@@ -44,7 +44,7 @@ static cinch_status add_named(cinch_trust *trust, const char *variable, const ch
 
     if (add(trust, path, 1, &inner) == CINCH_OK)
         return CINCH_OK;
-    if (inner.category == CINCH_CATEGORY_MEMORY)
+    if (inner.category != CINCH_CATEGORY_FILE)
         return cinch_fail_keep(err, &inner);
     cinch_fail(err, CINCH_CAUSE_NO_ANCHORS,
                "the environment variable %s names \"%s\", which cannot be used", variable, path);
@@ -75,7 +75,10 @@ static cinch_status add_named_dirs(cinch_trust *trust, const char *list, cinch_e
     return status;
 }
 
-/* The first of PLACES that serves. That none does is noted in WHY; only want of memory is an error. */
+/*
+ * The first of PLACES that serves. That none does is noted in WHY. What is not the place's fault, such
+ * as want of memory, is an error: passing over the bundle for it would trust less than it should.
+ */
 static cinch_status add_first(cinch_trust *trust, const char *const *places, adder *add,
                               cinch_error *why, cinch_error *err)
 {
@@ -84,7 +87,7 @@ static cinch_status add_first(cinch_trust *trust, const char *const *places, add
 
         if (add(trust, *places, 1, &inner) == CINCH_OK)
             return CINCH_OK;
-        if (inner.category == CINCH_CATEGORY_MEMORY)
+        if (inner.category != CINCH_CATEGORY_FILE)
             return cinch_fail_keep(err, &inner);
         note(why, *places, &inner);
     }
