@@ -56,7 +56,7 @@ CINCH_API cinch_status cinch_context_tickets(cinch_context *ctx, cinch_tickets *
 
 /*
  * cinch_context_ticket_count sets how many tickets a server gives to each TLS 1.3 connection, 0 to
- * 8. The default is 1.
+ * 8. The default is 1. They leave with the first data that the server writes.
  */
 CINCH_API cinch_status cinch_context_ticket_count(cinch_context *ctx, int count, cinch_error *err);
 

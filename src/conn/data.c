@@ -210,6 +210,8 @@ cinch_status cinch_conn_write(cinch_conn *conn, const void *data, size_t size, s
     if (we_closed(conn))
         return cinch_fail(err, CINCH_CAUSE_MISUSE, "a write after close");
     status = advance(conn, err);
+    if (status == CINCH_OK && size > 0)
+        cinch_resume_give(&conn->link, conn->ssl);
     while (status == CINCH_OK && *n < size) {
         size_t left = size - *n, part = 0;
 

@@ -25,6 +25,7 @@ typedef struct cinch_link {
     STACK_OF(X509) * resumed_chain; /* as verified when the resumed session began */
     int64_t began;                  /* the full handshake at the start of it all; 0: this one */
     int open;                       /* the last check has passed */
+    int gave_tickets;               /* server: they went out, or there was no reason to */
 } cinch_link;
 
 /* cinch_link_attach hangs LINK on SSL. 1 or 0. */

@@ -54,10 +54,17 @@ int cinch_resume_accept_server(cinch_link *link, SSL *ssl);
  * cinch_resume_remember hangs the CHAIN that was just verified on the session, for session ids. 0 if
  * there is no memory: then the session must not come about.
  */
-int cinch_resume_remember(const cinch_link *link, SSL *ssl, STACK_OF(X509) *chain);
+int cinch_resume_remember(const cinch_link *link, SSL *ssl, STACK_OF(X509) * chain);
 
-/* cinch_resume_prepare decides about tickets for the connection whose ClientHello is here. */
+/* cinch_resume_prepare keeps TLS 1.2 from tickets, for the connection whose ClientHello is here. */
 void cinch_resume_prepare(cinch_link *link, SSL *ssl);
+
+/*
+ * cinch_resume_give is called before the first data is written: a server's tickets leave with it. In
+ * the handshake, as libssl would send them, they reach clients that only write and then close without
+ * reading: the system answers such a close with a reset, and the server loses the data.
+ */
+void cinch_resume_give(cinch_link *link, SSL *ssl);
 
 int cinch_resume_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
                             EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int sealing);

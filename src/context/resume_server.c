@@ -78,10 +78,9 @@ static cinch_status install_server(const cinch_settings *settings,
                                    const unsigned char session_digest[32], SSL_CTX *ctx,
                                    cinch_error *err)
 {
-    int count = settings->resumption && settings->tickets != NULL ? settings->ticket_count : 0;
-
     if (SSL_CTX_set_session_id_context(ctx, session_digest, 32) != 1 ||
-        SSL_CTX_set_num_tickets(ctx, (size_t)count) != 1)
+        /* None in the handshake; see cinch_resume_give(). */
+        SSL_CTX_set_num_tickets(ctx, 0) != 1)
         return cinch_fail_crypto(err, "setting up resumption");
     install_ids(settings, ctx);
     if (settings->tickets == NULL || !settings->resumption) {
@@ -132,18 +131,23 @@ static int will_be_1_3(const cinch_link *link, SSL *ssl)
 void cinch_resume_prepare(cinch_link *link, SSL *ssl)
 {
     const cinch_settings *settings = link->derived->settings;
-    cinch_ticket_keys keys;
 
-    if (!settings->resumption || settings->tickets == NULL)
-        return;
-    if (!will_be_1_3(link, ssl)) {
+    if (settings->resumption && settings->tickets != NULL && !will_be_1_3(link, ssl))
         SSL_set_options(ssl, SSL_OP_NO_TICKET);
+}
+
+void cinch_resume_give(cinch_link *link, SSL *ssl)
+{
+    const cinch_settings *settings = link->derived->settings;
+
+    if (link->gave_tickets)
         return;
-    }
-    /* Without a secret to issue with there are no tickets; the handshake goes on (see ring.h). */
-    if (!cinch_ring_issue(settings->tickets, link->derived->session_digest, &keys))
-        (void)SSL_set_num_tickets(ssl, 0);
-    OPENSSL_cleanse(&keys, sizeof keys);
+    link->gave_tickets = 1;
+    if (!settings->is_server || !settings->resumption || settings->tickets == NULL ||
+        SSL_version(ssl) < TLS1_3_VERSION || !cinch_ring_can_issue(settings->tickets))
+        return;
+    for (int i = 0; i < settings->ticket_count; i++)
+        (void)SSL_new_session_ticket(ssl);
 }
 
 static int set_keys(const cinch_ticket_keys *keys, const unsigned char *iv, EVP_CIPHER_CTX *cipher,

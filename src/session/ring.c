@@ -202,6 +202,19 @@ static int derive(const cinch_ring_secret *secret, const unsigned char digest[32
     return ok;
 }
 
+int cinch_ring_can_issue(cinch_tickets *ring)
+{
+    int64_t now = cinch_ring_now();
+
+    cinch_ring_keep_turning(ring);
+    if (now < 0 || !cinch_ring_lock(ring->shared))
+        return 0;
+    cinch_ring_turn(ring->shared, now);
+    int can = issuer(ring->shared, now) != NULL;
+    cinch_ring_unlock(ring->shared);
+    return can;
+}
+
 int cinch_ring_issue(cinch_tickets *ring, const unsigned char digest[32], cinch_ticket_keys *keys)
 {
     cinch_ring_secret copy = {0};

@@ -16,6 +16,9 @@ typedef struct cinch_ticket_keys {
 
 cinch_tickets *cinch_ring_ref(cinch_tickets *ring);
 
+/* cinch_ring_can_issue tells whether there is a secret to issue with now. */
+int cinch_ring_can_issue(cinch_tickets *ring);
+
 /*
  * cinch_ring_issue gives the keys that the host with DIGEST seals tickets with now: 1, or 0 if there
  * is no secret to issue with, which is a reason to give no ticket and not to fail. The caller wipes
