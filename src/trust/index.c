@@ -37,14 +37,20 @@ static X509 *read_with_settings(const unsigned char *der, size_t size)
 }
 
 /*
- * Whether X may be kept for everybody. OpenSSL notes in the object when it could not read the key or
- * an extension, also when that was only for want of memory: such an object serves once.
+ * Whether X may be kept for everybody. OpenSSL notes in the object for good what it could not make
+ * out of the key and the extensions, also when that was only for want of memory: such an object
+ * serves once. One that it takes to be self-issued but not self-signed may be one, or not.
  */
 static int is_complete(X509 *x)
 {
+    uint32_t flags;
+
     /* Reads the extensions now, before other threads see the object. */
     (void)X509_check_purpose(x, -1, 0);
-    return X509_get0_pubkey(x) != NULL && (X509_get_extension_flags(x) & EXFLAG_INVALID) == 0;
+    flags = X509_get_extension_flags(x);
+    if ((flags & EXFLAG_INVALID) != 0 || ((flags & EXFLAG_SI) != 0 && (flags & EXFLAG_SS) == 0))
+        return 0;
+    return X509_get0_pubkey(x) != NULL;
 }
 
 /* Gives a reference to the parsed form of ANCHOR in *X: 1, 0 if it has none, -1 without memory. */
@@ -129,11 +135,26 @@ typedef struct ranked {
     int at;
 } ranked;
 
+static int compare_signatures(const X509 *a, const X509 *b)
+{
+    const ASN1_BIT_STRING *of_a, *of_b;
+
+    X509_get0_signature(&of_a, NULL, a);
+    X509_get0_signature(&of_b, NULL, b);
+    return ASN1_STRING_cmp(of_a, of_b);
+}
+
+/*
+ * By signature first: X509_cmp() tells reliably what is equal, but orders by a digest that an object
+ * lacks when it could not be made, and equal ones might then not end up side by side.
+ */
 static int compare_places(const void *left, const void *right)
 {
     const ranked *a = left, *b = right;
-    int order = X509_cmp(a->x, b->x);
+    int order = compare_signatures(a->x, b->x);
 
+    if (order == 0)
+        order = X509_cmp(a->x, b->x);
     if (order == 0)
         order = X509_trusted(b->x) - X509_trusted(a->x);
     return order != 0 ? order : a->at - b->at;
