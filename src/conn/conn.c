@@ -84,7 +84,7 @@ static cinch_status set_up(cinch_conn *conn, const char *host, cinch_error *err)
         SSL_set_connect_state(conn->ssl);
     cinch_status status = set_host(conn, host, err);
     if (status == CINCH_OK && !conn->link.derived->settings->is_server)
-        status = cinch_resume_key(&conn->link, -1, err);
+        status = cinch_resume_key(&conn->link, "", -1, err);
     return status;
 }
 

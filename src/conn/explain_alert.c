@@ -142,6 +142,12 @@ static void alpn_is_refused(const cinch_conn *conn, cinch_error *local)
         cinch_fail_evidence(local, "\nthis side offered none");
 }
 
+/* What GnuTLS makes of a client that has no certificate, in TLS 1.2. */
+static int certificate_was_missed(const cinch_conn *conn)
+{
+    return !is_server(conn) && conn->peer_asked && our_leaf(conn) == NULL && !conn->handshake_done;
+}
+
 static void other(const cinch_conn *conn, cinch_error *local)
 {
     (void)cinch_fail(local,
@@ -183,6 +189,12 @@ void cinch_explain_alert(const cinch_conn *conn, cinch_error *local)
         break;
     case SSL_AD_NO_APPLICATION_PROTOCOL:
         alpn_is_refused(conn, local);
+        break;
+    case SSL_AD_DECODE_ERROR:
+        if (certificate_was_missed(conn))
+            client_is_refused(conn, local);
+        else
+            other(conn, local);
         break;
     default:
         other(conn, local);

@@ -27,7 +27,7 @@ cinch_status cinch_conn_session_port(cinch_conn *conn, int port, cinch_error *er
         return status;
     if (port < 0 || port > 65535)
         return cinch_fail(err, CINCH_CAUSE_BAD_SETTING, "%d is not a port: 0 to 65535", port);
-    return cinch_resume_key(&conn->link, port, err);
+    return cinch_resume_key(&conn->link, "", port, err);
 }
 
 cinch_session *cinch_conn_session(cinch_conn *conn, cinch_error *err)

@@ -22,8 +22,11 @@ cinch_status cinch_resume_digest(const cinch_settings *settings, unsigned char d
 
 /* ---- resume_client.c ---- */
 
-/* cinch_resume_key sets what LINK keeps its sessions under; PORT -1 if it is not known. */
-cinch_status cinch_resume_key(cinch_link *link, int port, cinch_error *err);
+/*
+ * cinch_resume_key sets what LINK keeps its sessions under: beside its settings and the name that is
+ * verified, the PLACE dialled (at most 255 bytes count; "" if not known) and its PORT, -1 if not known.
+ */
+cinch_status cinch_resume_key(cinch_link *link, const char *place, int port, cinch_error *err);
 
 /* cinch_resume_offer makes SSL offer a session, before the handshake begins. */
 void cinch_resume_offer(cinch_link *link, SSL *ssl);

@@ -9,15 +9,17 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-cinch_status cinch_resume_key(cinch_link *link, int port, cinch_error *err)
+cinch_status cinch_resume_key(cinch_link *link, const char *place, int port, cinch_error *err)
 {
-    unsigned char bytes[32 + CINCH_HOST_TEXT + 8] = {0};
-    size_t at = 0;
+    unsigned char bytes[32 + 2 * CINCH_HOST_TEXT + 4] = {0};
+    size_t at = 0, size = strlen(place);
 
     /* The digest of the derived settings holds trust, identity, policy, ALPN and rules. */
     memcpy(bytes, link->derived->digest, 32);
     at += 32;
     memcpy(bytes + at, link->host.text, CINCH_HOST_TEXT);
+    at += CINCH_HOST_TEXT;
+    memcpy(bytes + at, place, size < CINCH_HOST_TEXT ? size : CINCH_HOST_TEXT);
     at += CINCH_HOST_TEXT;
     for (int i = 0; i < 4; i++)
         bytes[at++] = (unsigned char)((unsigned)port >> (8 * i));

@@ -3,6 +3,7 @@
 
 #include "base/fail.h"
 #include "conn/conn.h"
+#include "context/resume.h"
 #include "stream/eyeballs.h"
 #include "stream/stream.h"
 
@@ -78,7 +79,8 @@ cinch_stream *cinch_dial_through(cinch_context *ctx, const char *host, const cha
         cinch_conn_new(ctx, options->server_name != NULL ? options->server_name : host, err);
     if (conn == NULL)
         return NULL;
-    stream = connect_stream(&target, conn, &timeouts, err);
+    if (cinch_resume_key(&conn->link, target.host.text, target.port, err) == CINCH_OK)
+        stream = connect_stream(&target, conn, &timeouts, err);
     if (stream == NULL) {
         cinch_conn_free(conn);
         return NULL;
