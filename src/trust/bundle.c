@@ -48,6 +48,11 @@ int cinch_bundle_ends(const cinch_bundle *pem, const char *ending)
            memcmp(pem->label + pem->label_size - size, ending, size) == 0;
 }
 
+static int is_space(unsigned char c)
+{
+    return c == '\n' || c == '\r' || c == ' ' || c == '\t';
+}
+
 static cinch_bundle_found damaged(cinch_bundle *pem, size_t at, const char *damage)
 {
     pem->begin = at;
@@ -76,7 +81,7 @@ static int read_label(const cinch_bundle *pem, size_t at, const char *word, cons
 {
     size_t start = at + strlen(word), end = next_line(pem, at);
 
-    while (end > start && memchr(" \t\r\n", pem->bytes[end - 1], 4) != NULL)
+    while (end > start && is_space(pem->bytes[end - 1]))
         end--;
     if (end < start + strlen(DASHES) + 1 || !starts(pem, end - strlen(DASHES), DASHES))
         return 0;
@@ -133,11 +138,6 @@ cinch_bundle_found cinch_bundle_next(cinch_bundle *pem)
         return find_end(pem);
     }
     return CINCH_BUNDLE_NONE;
-}
-
-static int is_space(unsigned char c)
-{
-    return c == '\n' || c == '\r' || c == ' ' || c == '\t';
 }
 
 /* One character at a time, for the ends of lines and of the block. */
