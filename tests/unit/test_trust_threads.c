@@ -114,9 +114,9 @@ static void use_once(void)
     pthread_mutex_unlock(&lock);
 
     STACK_OF(X509) *found = cinch_trust_by_subject(mine, X509_get_subject_name(first->cert));
-    int knows_first = 0;
     for (int i = 0; i < sk_X509_num(found); i++)
-        knows_first |= X509_cmp(sk_X509_value(found, i), first->cert) == 0;
+        problems += X509_cmp(sk_X509_value(found, i), first->cert) != 0 &&
+                    X509_cmp(sk_X509_value(found, i), second->cert) != 0;
     problems += found == NULL || sk_X509_num(found) < 1 || sk_X509_num(found) > 2;
     sk_X509_pop_free(found, X509_free);
     X509_STORE *store = cinch_trust_store(mine, NULL);
