@@ -252,9 +252,12 @@ static int sign(EVP_PKEY *key, unsigned char **signature, size_t *size)
     if (ctx != NULL &&
         EVP_DigestSignInit_ex(ctx, NULL, NULL, cinch_library_context(), NULL, key, NULL) == 1 &&
         EVP_DigestSign(ctx, NULL, size, message, sizeof message) == 1) {
-        *signature = cinch_alloc(*size);
+        size_t room = *size;
+
+        *signature = cinch_alloc(room);
+        /* OpenSSL 3.5 reports success and a length of -1 when it runs out of memory in ECDSA. */
         ok = *signature != NULL &&
-             EVP_DigestSign(ctx, *signature, size, message, sizeof message) == 1;
+             EVP_DigestSign(ctx, *signature, size, message, sizeof message) == 1 && *size <= room;
     }
     EVP_MD_CTX_free(ctx);
     return ok;
