@@ -149,7 +149,8 @@ def identity(pki, name):
 def test_client_certificate(mutual, pki, option):
     with s_client(mutual, pki, option, *identity(pki, "client")) as client:
         exchange(client, "a friend")
-        assert "CN = Cinch Test Root" in client.text.split("Acceptable client certificate CA")[1]
+        named = client.text.split("Acceptable client certificate CA")[1]
+        assert "CN=Cinch Test Root" in named.replace(" = ", "=")
     peer = mutual.agreed()
     assert peer["verified"]
     assert [link["subject"].split(",")[0] for link in peer["chain"]] == [
