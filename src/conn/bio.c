@@ -35,8 +35,10 @@ static int bio_write(BIO *bio, const char *in, size_t size, size_t *n)
     BIO_clear_retry_flags(bio);
     *n = 0;
     if (!cinch_buffer_append(&conn->out, in, size)) {
+        /* OpenSSL 3.5 takes a write of nothing for done: not 0, and remembered besides. */
+        conn->lost_bytes = 1;
         ERR_raise(ERR_LIB_BIO, ERR_R_MALLOC_FAILURE);
-        return 0;
+        return -1;
     }
     *n = size;
     return 1;

@@ -59,6 +59,15 @@ static void keep_server_name(cinch_conn *conn)
         memcpy(conn->server_name, name, size + 1);
 }
 
+/* The RESULT of a call of libssl, unless something that it had to send got lost on the way. */
+static int whole(const cinch_conn *conn, int result, cinch_error *local)
+{
+    if (!conn->lost_bytes)
+        return result;
+    (void)cinch_fail_memory(local, "sending");
+    return -1;
+}
+
 /* One step of the handshake. CINCH_OK once the state is OPEN. ERR is clear. */
 static cinch_status advance(cinch_conn *conn, cinch_error *err)
 {
@@ -72,7 +81,7 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
             cinch_resume_offer(&conn->link, conn->ssl);
     }
     conn->link.report = &local;
-    int result = SSL_do_handshake(conn->ssl);
+    int result = whole(conn, SSL_do_handshake(conn->ssl), &local);
     conn->link.report = NULL;
     if (result == 1 && check_result(conn, &local) == CINCH_OK) {
         conn->finished_at = cinch_clock_us();
@@ -137,15 +146,15 @@ static cinch_status read_once(cinch_conn *conn, void *buf, size_t size, size_t *
     cinch_error local = CINCH_ERROR_INIT;
 
     conn->link.report = &local;
-    int result = SSL_read_ex(conn->ssl, buf, size, n);
+    int result = whole(conn, SSL_read_ex(conn->ssl, buf, size, n), &local);
     conn->link.report = NULL;
     if (result == 1)
         return CINCH_OK;
     *n = 0;
     int reason = SSL_get_error(conn->ssl, result);
-    if (reason == SSL_ERROR_WANT_READ)
+    if (reason == SSL_ERROR_WANT_READ && !conn->lost_bytes)
         return CINCH_WANT_READ;
-    if (reason == SSL_ERROR_ZERO_RETURN) {
+    if (reason == SSL_ERROR_ZERO_RETURN && !conn->lost_bytes) {
         see_close(conn);
         return CINCH_EOF;
     }
@@ -186,7 +195,7 @@ static cinch_status write_once(cinch_conn *conn, const void *data, size_t size, 
     cinch_error local = CINCH_ERROR_INIT;
 
     conn->link.report = &local;
-    int result = SSL_write_ex(conn->ssl, data, size, n);
+    int result = whole(conn, SSL_write_ex(conn->ssl, data, size, n), &local);
     conn->link.report = NULL;
     if (result == 1)
         return CINCH_OK;
@@ -244,12 +253,12 @@ cinch_status cinch_conn_close(cinch_conn *conn, cinch_error *err)
         return CINCH_OK;
     }
     conn->link.report = &local;
-    int result = SSL_shutdown(conn->ssl);
+    int result = whole(conn, SSL_shutdown(conn->ssl), &local);
     conn->link.report = NULL;
     if (result < 0) {
         int reason = SSL_get_error(conn->ssl, result);
 
-        if (reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_WRITE) {
+        if (conn->lost_bytes || (reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_WRITE)) {
             cinch_conn_explain(conn, reason, &local);
             return cinch_conn_fail(conn, &local, err);
         }
