@@ -9,6 +9,7 @@ PORT 0 is any free one; it prints where it listens.
     close           closes after the client's first bytes
     reset           resets the connection then
     cut CERT        a TLS server that ends without close_notify
+    leave           is a client itself: says hello, reads the answer, ends without close_notify
     damage PORT     passes everything on to PORT, but changes a byte of what comes back
 """
 
@@ -52,8 +53,21 @@ def cut(client, certificate):
     go(socket.socket(fileno=protected.detach()))
 
 
+def leave(port):
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    protected = context.wrap_socket(socket.create_connection(("localhost", port)))
+    protected.sendall(b"hello\n")
+    protected.recv(65536)
+    go(socket.socket(fileno=protected.detach()))
+
+
 def main():
     port, how, argument = int(sys.argv[1]), sys.argv[2], "".join(sys.argv[3:4])
+    if how == "leave":
+        leave(port)
+        return
     with socket.create_server(("localhost", port)) as listener:
         print(f"listening on localhost:{listener.getsockname()[1]}", flush=True)
         client = listener.accept()[0]

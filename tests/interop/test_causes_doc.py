@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -102,9 +103,21 @@ def tree(tmp_path_factory):
     return tree
 
 
+def free_ports():
+    """A free port with a free one behind it."""
+    while True:
+        port = programs.free_port()
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port + 1))
+                return port
+            except (OSError, OverflowError):
+                pass
+
+
 def run_script(tree, block):
     script = "\n".join((LISTENING, SETUP, f"PATH={tree}/json:$PATH",
-                        f"PORT={programs.free_port()}", with_waiting(block), "wait"))
+                        f"PORT={free_ports()}", with_waiting(block), "wait"))
     with subprocess.Popen(["/bin/bash", "-c", script], cwd=tree, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           start_new_session=True, env={**os.environ, "TMPDIR": str(tree)}) as shell:
