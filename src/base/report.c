@@ -126,7 +126,7 @@ size_t cinch_error_json(const cinch_error *err, char *buf, size_t size)
 
     put_text(&out, "{\"status\":");
     put_json_string(&out, cinch_status_name(status));
-    if (cinch_error_is_set(err)) {
+    if (err != NULL && status != CINCH_OK) {
         put_json_text(&out, "category", cinch_category_name(err->category));
         put_json_text(&out, "cause", cinch_cause_name(err->cause));
         put_format(&out, ",\"exit_code\":%d", cinch_error_exit_code(err));

@@ -106,9 +106,7 @@ void cinch_ring_turn(cinch_ring_shared *shared, int64_t now)
         if (shared->secrets[i].used && now >= shared->secrets[i].accept_until)
             wipe(&shared->secrets[i]);
     const cinch_ring_secret *last = newest(shared);
-    if (last == NULL)
-        add_secret(shared, now);
-    else if (now >= last->use_at + shared->windows.rotation)
+    if (last == NULL || now >= last->use_at + shared->windows.rotation)
         add_secret(shared, now);
     else if (now >= last->use_at + shared->windows.rotation - shared->windows.lead)
         add_secret(shared, last->use_at + shared->windows.rotation);
@@ -175,22 +173,23 @@ static int derive(const cinch_ring_secret *secret, const unsigned char digest[32
                   cinch_ticket_keys *keys)
 {
     static const char label[] = "cinch ticket keys 1";
-    unsigned char out[96], block[32 + sizeof label + 32 + 1];
-    size_t before = 0;
+    unsigned char out[96] = {0}, block[32 + sizeof label + 32 + 1];
     int ok = 1;
 
     for (unsigned char i = 1; ok && i <= 3; i++) {
         size_t at = 0;
 
-        memcpy(block, out + (size_t)(i - 1) * 32 - before, before);
-        at += before;
+        /* T(0) is empty, T(i) begins with T(i-1). */
+        if (i > 1) {
+            memcpy(block, out + (size_t)(i - 2) * 32, 32);
+            at = 32;
+        }
         memcpy(block + at, label, sizeof label);
         at += sizeof label;
         memcpy(block + at, digest, 32);
         at += 32;
         block[at++] = i;
         ok = hmac(secret->bytes, sizeof secret->bytes, block, at, out + (size_t)(i - 1) * 32);
-        before = 32;
     }
     if (ok) {
         memcpy(keys->cipher, out, 32);

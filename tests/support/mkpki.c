@@ -17,8 +17,8 @@
 #include <string.h>
 
 #define PASSWORD "cinch"
-#define PUBLIC   0644
-#define PRIVATE  0600
+#define PUBLIC 0644
+#define PRIVATE 0600
 
 static bool put_bytes(const char *dir, const char *name, const char *suffix, const void *data,
                       size_t len, mode_t mode)

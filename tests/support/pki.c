@@ -10,7 +10,7 @@
 #include <openssl/err.h>
 
 #define HOUR 3600L
-#define DAY  (24 * HOUR)
+#define DAY (24 * HOUR)
 
 void pki_die(const char *what)
 {

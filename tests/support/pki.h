@@ -192,9 +192,9 @@ typedef struct pki_family {
     pki_cert *under_root;      /* issuer: root */
 } pki_family;
 
-#define PKI_FAMILY_AIA_URL      "http://aia.example.test/intermediate.der"
+#define PKI_FAMILY_AIA_URL "http://aia.example.test/intermediate.der"
 #define PKI_FAMILY_CLIENT_EMAIL "client@example.test"
-#define PKI_FAMILY_CLIENT_URI   "spiffe://example.test/client"
+#define PKI_FAMILY_CLIENT_URI "spiffe://example.test/client"
 
 /* pki_family_new makes all of them, in some milliseconds. */
 pki_family *pki_family_new(void);

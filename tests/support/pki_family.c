@@ -7,7 +7,7 @@
 
 /* What a leaf is for when the point of it is not its names. */
 #define GOOD_NAMES .dns = {"localhost", "*.example.test"}, .ip = {"127.0.0.1", "::1"}
-#define GOOD       .subject = "/O=Cinch Tests/CN=localhost", GOOD_NAMES
+#define GOOD .subject = "/O=Cinch Tests/CN=localhost", GOOD_NAMES
 
 /* Which field of the family holds a leaf, and whether the intermediate issued it. */
 typedef struct leaf_entry {
