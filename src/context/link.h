@@ -45,6 +45,14 @@ int cinch_client_hello_callback(SSL *ssl, int *alert, void *arg);
 void cinch_verify_explain(X509_STORE_CTX *store_ctx, const cinch_link *link, int64_t now,
                           cinch_error *err);
 
+/*
+ * cinch_order_sent gives in *ORDERED the certificates that were SENT, those nearest to a trust
+ * anchor first, without references of its own: sk_X509_free() it. NULL where the order makes no
+ * difference. 0 when memory runs out.
+ */
+int cinch_order_sent(cinch_trust *trust, STACK_OF(X509) * sent, int64_t now,
+                     STACK_OF(X509) * *ordered);
+
 /* cinch_alpn_text writes a list as on the wire into BUF, "h2, http/1.1", and returns BUF. */
 char *cinch_alpn_text(const unsigned char *list, size_t list_size, char *buf, size_t size);
 

@@ -112,9 +112,17 @@ static int check_name(X509_STORE_CTX *store_ctx, const cinch_link *link)
 
 static int verify_chain(X509_STORE_CTX *store_ctx, const cinch_settings *settings, int64_t now)
 {
+    STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store_ctx), *ordered;
+
     if (!set_expectations(store_ctx, settings, now))
         return refuse(store_ctx, X509_V_ERR_UNSPECIFIED, 0, NULL);
+    if (!cinch_order_sent(settings->trust, sent, now, &ordered))
+        return refuse(store_ctx, X509_V_ERR_OUT_OF_MEM, 0, NULL);
+    if (ordered != NULL)
+        X509_STORE_CTX_set0_untrusted(store_ctx, ordered);
     int verified = X509_verify_cert(store_ctx);
+    X509_STORE_CTX_set0_untrusted(store_ctx, sent);
+    sk_X509_free(ordered);
     /* One answer is not enough: both must say so. */
     if (verified == 1 && X509_STORE_CTX_get_error(store_ctx) == X509_V_OK)
         return check_chain(store_ctx, settings, now);
