@@ -27,6 +27,9 @@ static cinch_status resolve(cinch_answer *answer, const char *host, cinch_error 
     }
     /* Without a name the service has to be there; "0" stands for the port that is set later. */
     int error = getaddrinfo(host, host == NULL ? "0" : NULL, &hints, &list);
+    if (error != 0 && error != EAI_MEMORY && host != NULL &&
+        cinch_answer_local(answer, host, AF_INET))
+        return CINCH_OK;
     if (error == EAI_MEMORY)
         return cinch_fail_memory(err, "looking for addresses to listen on");
     if (error != 0) {

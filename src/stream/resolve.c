@@ -37,6 +37,32 @@ void cinch_answer_add(cinch_answer *answer, const cinch_address *address)
         answer->list[answer->count++] = *address;
 }
 
+static int ends_in(const char *name, const char *end)
+{
+    size_t length = strlen(name), end_length = strlen(end);
+
+    return length >= end_length && strcmp(name + length - end_length, end) == 0;
+}
+
+int cinch_answer_local(cinch_answer *answer, const char *name, int family)
+{
+    cinch_address address = {0};
+
+    if (strcmp(name, "localhost") != 0 && !ends_in(name, ".localhost"))
+        return 0;
+    address.u.any.sa_family = (sa_family_t)family;
+    if (family == AF_INET) {
+        address.u.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.size = sizeof address.u.v4;
+    } else {
+        address.u.v6.sin6_addr = in6addr_loopback;
+        address.size = sizeof address.u.v6;
+    }
+    answer->error = answer->system_error = 0;
+    cinch_answer_add(answer, &address);
+    return 1;
+}
+
 static void ask_system(void *arg, int family, const char *name, cinch_answer *answer)
 {
     /*
@@ -48,6 +74,9 @@ static void ask_system(void *arg, int family, const char *name, cinch_answer *an
 
     (void)arg;
     answer->error = getaddrinfo(name, NULL, &hints, &list);
+    if (answer->error != 0 && answer->error != EAI_MEMORY &&
+        cinch_answer_local(answer, name, family))
+        return;
     if (answer->error != 0) {
         answer->system_error = answer->error == EAI_SYSTEM ? errno : 0;
         return;

@@ -31,6 +31,12 @@ typedef struct cinch_resolver {
 /* cinch_answer_add puts ADDRESS behind the others unless it is there already or there is no room. */
 void cinch_answer_add(cinch_answer *answer, const cinch_address *address);
 
+/*
+ * cinch_answer_local answers for "localhost" and the names below it, whatever the system's tables say
+ * (RFC 6761, 6.3): adds the loopback address of FAMILY and returns 1, or 0 for another name.
+ */
+int cinch_answer_local(cinch_answer *answer, const char *name, int family);
+
 /* cinch_resolver_system asks getaddrinfo(). */
 extern const cinch_resolver cinch_resolver_system;
 
