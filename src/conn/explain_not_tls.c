@@ -35,8 +35,8 @@ static const struct {
     {"<stream", "plain XMPP", "upgrade with STARTTLS first, or use the port for direct TLS"},
     {"RFB ", "VNC", "check the port: this one is VNC"},
     {"-ERR", "plain POP3 or Redis", "use the port for TLS"},
-    {"<html", "HTML without TLS", "connect to the port for HTTPS"},
-    {"<!DOC", "HTML without TLS", "connect to the port for HTTPS"},
+    {"<html", "plain HTTP", "connect to the port for HTTPS (usually 443), or use http://"},
+    {"<!DOC", "plain HTTP", "connect to the port for HTTPS (usually 443), or use http://"},
     {"PROXY ", "the PROXY protocol", "take the PROXY protocol header off before TLS begins"},
 };
 
