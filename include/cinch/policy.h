@@ -79,6 +79,63 @@ CINCH_API cinch_status cinch_policy_sigalgs(cinch_policy *policy, const char *li
                                             cinch_error *err);
 
 /*
+ * cinch_policy_client_sigalgs sets the signature algorithms for certificates of clients, where they
+ * are to differ from those for servers: what a server asks its clients for, and what a client offers
+ * to sign with. NULL makes them the same again.
+ */
+CINCH_API cinch_status cinch_policy_client_sigalgs(cinch_policy *policy, const char *list,
+                                                   cinch_error *err);
+
+/* cinch_policy_curve sets a single group for the key exchange: "P-256", "prime256v1", "X25519". */
+CINCH_API cinch_status cinch_policy_curve(cinch_policy *policy, const char *name, cinch_error *err);
+
+/*
+ * cinch_policy_server_preference says whose order of cipher suites counts on a server: its own (ON
+ * not 0: the default), or the client's (0), which knows whether its processor is fast with AES.
+ */
+CINCH_API cinch_status cinch_policy_server_preference(cinch_policy *policy, int on,
+                                                      cinch_error *err);
+
+/*
+ * cinch_policy_security_level sets OpenSSL's security level, which algorithms, keys and signatures
+ * have to reach: 2 is 112 bits (RSA and DH from 2048, no SHA-1) and the default, 3 is 128 bits (RSA
+ * from 3072), 4 is 192, 5 is 256. Lists that have nothing for the level are refused when the policy
+ * is given to a context.
+ */
+CINCH_API cinch_status cinch_policy_security_level(cinch_policy *policy, int level,
+                                                   cinch_error *err);
+
+/*
+ * cinch_policy_dh_pem sets the Diffie-Hellman parameters that a server uses with hand-picked DHE
+ * suites of TLS 1.2, from SIZE bytes of PEM: 2048 to 8192 bits, and safe, which is checked. PEM NULL
+ * goes back to the default: parameters of RFC 7919 that fit.
+ */
+CINCH_API cinch_status cinch_policy_dh_pem(cinch_policy *policy, const void *pem, size_t size,
+                                           cinch_error *err);
+
+/*
+ * cinch_policy_insecure_dh_pem does the same with parameters from 1024 bits on, which states can
+ * break (Logjam, CVE-2015-4000). They need a security level of 0 or 1 as well.
+ */
+CINCH_API cinch_status cinch_policy_insecure_dh_pem(cinch_policy *policy, const void *pem,
+                                                    size_t size, cinch_error *err);
+
+/*
+ * cinch_policy_insecure_security_level sets any security level, 0 to 5. 1 is 80 bits: RSA keys of 1024
+ * bits, which have been broken or soon will be. 0 is no limit: SHA-1 and MD5 signatures count.
+ */
+CINCH_API cinch_status cinch_policy_insecure_security_level(cinch_policy *policy, int level,
+                                                            cinch_error *err);
+
+/*
+ * cinch_policy_insecure_legacy_server lets a client talk to servers that do not know secure
+ * renegotiation (RFC 5746; ON not 0), or refuses them again (0: the default). Somebody between the
+ * two can then put words of his own before those of the client (CVE-2009-3555).
+ */
+CINCH_API cinch_status cinch_policy_insecure_legacy_server(cinch_policy *policy, int on,
+                                                           cinch_error *err);
+
+/*
  * cinch_policy_insecure_versions allows any protocol versions from MIN to MAX, TLS 1.0 and 1.1
  * among them, with the cipher suites and SHA-1 signatures that these need. Both are broken (RFC
  * 8996): for talking to equipment that cannot be replaced, over networks that are otherwise safe.

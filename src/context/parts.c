@@ -122,6 +122,8 @@ static cinch_status change_policy(cinch_settings *settings, const void *value, c
         return CINCH_FAILED;
     cinch_policy_free(settings->policy);
     settings->policy = policy;
+    if (cinch_policy_check(policy, err) != CINCH_OK)
+        return CINCH_FAILED;
     return cinch_settings_check(settings, err);
 }
 

@@ -4,7 +4,10 @@
 #include "base/fail.h"
 #include "base/openssl.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
+#include <openssl/provider.h>
 #include <string.h>
 
 /* Only for suggestions: what can be used is what OpenSSL takes. */
@@ -153,4 +156,87 @@ cinch_status cinch_policy_check_sigalgs(const char *list, int level, cinch_error
     }
     SSL_CTX_free(scratch);
     return status;
+}
+
+int cinch_policy_bits(int level)
+{
+    /* openssl, SSL_CTX_set_security_level(3). */
+    static const int bits[] = {0, 80, 112, 128, 192, 256};
+
+    return level < 0 ? 0 : bits[level > 5 ? 5 : level];
+}
+
+typedef struct group_search {
+    const char *name;
+    int bits;
+} group_search;
+
+/* One group of a provider: its names and what it is worth. */
+static int see_group(const OSSL_PARAM params[], void *arg)
+{
+    static const char *const keys[] = {OSSL_CAPABILITY_TLS_GROUP_NAME,
+                                       OSSL_CAPABILITY_TLS_GROUP_NAME_INTERNAL};
+    group_search *search = arg;
+    const OSSL_PARAM *bits =
+        OSSL_PARAM_locate_const(params, OSSL_CAPABILITY_TLS_GROUP_SECURITY_BITS);
+
+    for (size_t i = 0; i < 2; i++) {
+        const OSSL_PARAM *name = OSSL_PARAM_locate_const(params, keys[i]);
+        const char *text = NULL;
+        unsigned value = 0;
+
+        if (name == NULL || bits == NULL || !OSSL_PARAM_get_utf8_string_ptr(name, &text) ||
+            !cinch_word_same(text, search->name) || !OSSL_PARAM_get_uint(bits, &value))
+            continue;
+        search->bits = (int)value;
+        break;
+    }
+    return 1;
+}
+
+static int see_provider(OSSL_PROVIDER *provider, void *arg)
+{
+    (void)OSSL_PROVIDER_get_capabilities(provider, "TLS-GROUP", see_group, arg);
+    return 1;
+}
+
+int cinch_policy_group_bits(const char *name)
+{
+    group_search search = {.name = name + (name[0] == '?')};
+
+    (void)OSSL_PROVIDER_do_all(cinch_library_context(), see_provider, &search);
+    ERR_clear_error();
+    return search.bits;
+}
+
+int cinch_policy_sigalg_bits(const char *name)
+{
+    static const struct {
+        const char *ending;
+        int bits;
+    } known[] = {{"md5", 0},      {"sha1", 63},    {"sha224", 112},  {"sha256", 128},
+                 {"sha384", 192}, {"sha512", 256}, {"ed25519", 128}, {"ed448", 224}};
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        size_t size = strlen(known[i].ending);
+
+        if (length >= size && cinch_word_same(name + length - size, known[i].ending))
+            return known[i].bits;
+    }
+    return 0;
+}
+
+int cinch_policy_list_has(const char *list, int (*bits_of)(const char *), int bits)
+{
+    char word[CINCH_POLICY_WORD];
+
+    while (cinch_word_next(&list, ":", word) > 0) {
+        int found = bits_of(word);
+
+        /* What is not known here is for libssl to judge, unless it was optional. */
+        if (found >= bits || (found == 0 && word[0] != '?'))
+            return 1;
+    }
+    return 0;
 }

@@ -26,6 +26,32 @@
  */
 #define WANTED (SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE)
 
+static void set_options(const cinch_policy *policy, SSL_CTX *ctx)
+{
+    SSL_CTX_clear_options(ctx, UNWANTED);
+    SSL_CTX_set_options(ctx, WANTED);
+    if (policy->any_order)
+        SSL_CTX_clear_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    if (policy->legacy_server)
+        SSL_CTX_set_options(ctx, SSL_OP_LEGACY_SERVER_CONNECT);
+    SSL_CTX_set_security_level(ctx, policy->level);
+}
+
+/* For hand-picked DHE suites: the program's parameters, or those of RFC 7919 that fit the level. */
+static int set_dh(const cinch_policy *policy, SSL_CTX *ctx)
+{
+    if (SSL_CTX_set_dh_auto(ctx, policy->dh == NULL) != 1)
+        return 0;
+    if (policy->dh == NULL)
+        return 1;
+    if (EVP_PKEY_up_ref(policy->dh) != 1)
+        return 0;
+    if (SSL_CTX_set0_tmp_dh_pkey(ctx, policy->dh) == 1)
+        return 1;
+    EVP_PKEY_free(policy->dh);
+    return 0;
+}
+
 static int set_versions(const cinch_policy *policy, SSL_CTX *ctx)
 {
     /* Open the range first: bounds that are there already may contradict a new one. */
@@ -38,9 +64,7 @@ static int set_versions(const cinch_policy *policy, SSL_CTX *ctx)
 cinch_status cinch_policy_install(const cinch_policy *policy, SSL_CTX *ctx, cinch_error *err)
 {
     ERR_clear_error();
-    SSL_CTX_clear_options(ctx, UNWANTED);
-    SSL_CTX_set_options(ctx, WANTED);
-    SSL_CTX_set_security_level(ctx, policy->level);
+    set_options(policy, ctx);
     if (!set_versions(policy, ctx))
         return cinch_fail_crypto(err, "setting the protocol versions");
     if (SSL_CTX_set_cipher_list(ctx, policy->ciphers) != 1 ||
@@ -49,10 +73,10 @@ cinch_status cinch_policy_install(const cinch_policy *policy, SSL_CTX *ctx, cinc
     if (!cinch_ssl_set_groups(ctx, policy->groups))
         return cinch_fail_crypto(err, "setting the groups");
     if (SSL_CTX_set1_sigalgs_list(ctx, policy->sigalgs) != 1 ||
-        SSL_CTX_set1_client_sigalgs_list(ctx, policy->sigalgs) != 1)
+        SSL_CTX_set1_client_sigalgs_list(
+            ctx, policy->client_sigalgs != NULL ? policy->client_sigalgs : policy->sigalgs) != 1)
         return cinch_fail_crypto(err, "setting the signature algorithms");
-    /* For hand-picked DHE suites: parameters of RFC 7919 that fit the certificate's strength. */
-    if (SSL_CTX_set_dh_auto(ctx, 1) != 1)
+    if (!set_dh(policy, ctx))
         return cinch_fail_crypto(err, "setting the Diffie-Hellman parameters");
     ERR_clear_error();
     return CINCH_OK;
@@ -125,6 +149,36 @@ static cinch_status check_signatures(const cinch_policy *policy, cinch_error *er
     return CINCH_FAILED;
 }
 
+static cinch_status check_level(const cinch_policy *policy, cinch_error *err)
+{
+    int bits = cinch_policy_bits(policy->level);
+    const char *client = policy->client_sigalgs != NULL ? policy->client_sigalgs : policy->sigalgs;
+
+    if (policy->dh != NULL && EVP_PKEY_get_security_bits(policy->dh) < bits) {
+        cinch_fail(err, CINCH_CAUSE_BAD_SETTING,
+                   "Diffie-Hellman parameters of %d bits are not enough for security level %d",
+                   EVP_PKEY_get_bits(policy->dh), policy->level);
+        cinch_fail_remedy(err, "take larger parameters, or none: those of RFC 7919 are then used");
+        return CINCH_FAILED;
+    }
+    const char *what = NULL, *list = NULL;
+    if (!cinch_policy_list_has(policy->groups, cinch_policy_group_bits, bits)) {
+        what = "group";
+        list = policy->groups;
+    } else if (!cinch_policy_list_has(policy->sigalgs, cinch_policy_sigalg_bits, bits) ||
+               !cinch_policy_list_has(client, cinch_policy_sigalg_bits, bits)) {
+        what = "signature algorithm";
+        list = policy->sigalgs;
+    }
+    if (what == NULL)
+        return CINCH_OK;
+    cinch_fail(err, CINCH_CAUSE_BAD_SETTING, "no %s of the policy reaches security level %d", what,
+               policy->level);
+    cinch_fail_evidence(err, "%ss: %s\nwanted: %d bits of security", what, list, bits);
+    cinch_fail_remedy(err, "add a stronger one, or take a lower level");
+    return CINCH_FAILED;
+}
+
 cinch_status cinch_policy_check(const cinch_policy *policy, cinch_error *err)
 {
     SSL_CTX *scratch = NULL;
@@ -134,6 +188,8 @@ cinch_status cinch_policy_check(const cinch_policy *policy, cinch_error *err)
 
     if (status == CINCH_OK)
         status = check_signatures(policy, err);
+    if (status == CINCH_OK)
+        status = check_level(policy, err);
     if (status != CINCH_OK)
         return status;
     status = CINCH_FAILED;
@@ -165,15 +221,31 @@ static int hash_text(EVP_MD_CTX *md, const char *text)
     return EVP_DigestUpdate(md, text, strlen(text) + 1);
 }
 
+/* The parameters as DER, with their size in front. */
+static int hash_dh(EVP_MD_CTX *md, const EVP_PKEY *dh)
+{
+    unsigned char *der = NULL;
+    int size = dh == NULL ? 0 : i2d_KeyParams(dh, &der);
+    int ok = size >= 0 && (dh == NULL) == (size == 0) &&
+             EVP_DigestUpdate(md, &size, sizeof size) == 1 &&
+             (size == 0 || EVP_DigestUpdate(md, der, (size_t)size) == 1);
+
+    OPENSSL_free(der);
+    return ok;
+}
+
 int cinch_policy_hash(const cinch_policy *policy, EVP_MD_CTX *md)
 {
     const unsigned char numbers[] = {
-        (unsigned char)(policy->min >> 8), (unsigned char)policy->min,
-        (unsigned char)(policy->max >> 8), (unsigned char)policy->max,
-        (unsigned char)policy->level,
+        (unsigned char)(policy->min >> 8),    (unsigned char)policy->min,
+        (unsigned char)(policy->max >> 8),    (unsigned char)policy->max,
+        (unsigned char)policy->level,         (unsigned char)policy->any_order,
+        (unsigned char)policy->legacy_server, policy->client_sigalgs != NULL,
     };
 
     return EVP_DigestUpdate(md, numbers, sizeof numbers) == 1 &&
            hash_text(md, policy->ciphers) == 1 && hash_text(md, policy->suites) == 1 &&
-           hash_text(md, policy->groups) == 1 && hash_text(md, policy->sigalgs) == 1;
+           hash_text(md, policy->groups) == 1 && hash_text(md, policy->sigalgs) == 1 &&
+           (policy->client_sigalgs == NULL || hash_text(md, policy->client_sigalgs) == 1) &&
+           hash_dh(md, policy->dh);
 }

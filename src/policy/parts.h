@@ -32,6 +32,18 @@ int cinch_word_same(const char *a, const char *b);
 /* cinch_list_check refuses NULL, empty and overlong lists. */
 cinch_status cinch_list_check(const char *what, const char *list, cinch_error *err);
 
+/* ---- policy.c ---- */
+
+/* The level without a wish: 112 bits, RSA from 2048 bits, no SHA-1. */
+#define CINCH_POLICY_LEVEL 2
+
+/* cinch_policy_now_custom: POLICY is no longer one of those with a name. */
+void cinch_policy_now_custom(cinch_policy *policy);
+
+/* cinch_policy_take_list puts a copy of LIST, which may be NULL, into FIELD. */
+cinch_status cinch_policy_take_list(cinch_policy *policy, char **field, const char *list,
+                                    cinch_error *err);
+
 /* ---- suites.c ---- */
 
 /* Each tells whether LIST can be set, and explains it if not. LEVEL is the security level. */
@@ -42,6 +54,9 @@ cinch_status cinch_policy_check_suites(const char *list, cinch_error *err);
 
 cinch_status cinch_policy_check_groups(const char *list, cinch_error *err);
 cinch_status cinch_policy_check_sigalgs(const char *list, int level, cinch_error *err);
+
+/* cinch_policy_list_has tells whether a word of LIST reaches BITS by BITS_OF (0: not known, counts). */
+int cinch_policy_list_has(const char *list, int (*bits_of)(const char *), int bits);
 
 /* cinch_policy_scratch makes an SSL_CTX to try settings on. NULL and ERR set on failure. */
 SSL_CTX *cinch_policy_scratch(cinch_error *err);

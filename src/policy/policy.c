@@ -30,9 +30,6 @@
     ":ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
 #define OLD_SIGALGS ":ECDSA+SHA1:RSA+SHA1"
 
-/* 112 bits of security: RSA from 2048 bits, no SHA-1 (openssl, SSL_CTX_set_security_level(3)). */
-#define LEVEL 2
-
 static const struct {
     const char *listed;
     const char *name; /* what the policy is called once it is made */
@@ -63,11 +60,16 @@ static cinch_policy *make(const cinch_policy *from, cinch_error *err)
     if (policy == NULL)
         goto failed;
     *policy = *from;
+    if (policy->dh != NULL && EVP_PKEY_up_ref(policy->dh) != 1)
+        policy->dh = NULL;
     policy->ciphers = cinch_copy_text(from->ciphers);
     policy->suites = cinch_copy_text(from->suites);
     policy->groups = cinch_copy_text(from->groups);
     policy->sigalgs = cinch_copy_text(from->sigalgs);
-    if (policy->ciphers != NULL && policy->suites != NULL && policy->groups != NULL &&
+    policy->client_sigalgs = cinch_copy_text(from->client_sigalgs);
+    if ((policy->dh == NULL) == (from->dh == NULL) &&
+        (policy->client_sigalgs == NULL) == (from->client_sigalgs == NULL) &&
+        policy->ciphers != NULL && policy->suites != NULL && policy->groups != NULL &&
         policy->sigalgs != NULL)
         return policy;
 failed:
@@ -95,7 +97,7 @@ cinch_policy *cinch_policy_new(const char *name, cinch_error *err)
     char ciphers[] = CIPHERS, suites[] = SUITES, groups[] = GROUPS, sigalgs[] = SIGALGS;
     cinch_policy policy = {
         .max = CINCH_TLS_1_3,
-        .level = LEVEL,
+        .level = CINCH_POLICY_LEVEL,
         .ciphers = ciphers,
         .suites = suites,
         .groups = groups,
@@ -129,10 +131,12 @@ void cinch_policy_free(cinch_policy *policy)
     cinch_release(policy->suites);
     cinch_release(policy->groups);
     cinch_release(policy->sigalgs);
+    cinch_release(policy->client_sigalgs);
+    EVP_PKEY_free(policy->dh);
     cinch_release(policy);
 }
 
-static void now_custom(cinch_policy *policy)
+void cinch_policy_now_custom(cinch_policy *policy)
 {
     snprintf(policy->name, sizeof policy->name, "custom");
 }
@@ -149,7 +153,18 @@ static cinch_status replace(cinch_policy *policy, char **field, const char *list
     cinch_release(*field);
     *field = copy;
     policy->picked |= picked;
-    now_custom(policy);
+    cinch_policy_now_custom(policy);
+    return CINCH_OK;
+}
+
+cinch_status cinch_policy_take_list(cinch_policy *policy, char **field, const char *list,
+                                    cinch_error *err)
+{
+    if (list != NULL)
+        return replace(policy, field, list, 0, err);
+    cinch_release(*field);
+    *field = NULL;
+    cinch_policy_now_custom(policy);
     return CINCH_OK;
 }
 
@@ -238,8 +253,10 @@ static cinch_status set_versions(cinch_policy *policy, int min, int max, cinch_e
     policy->min = min;
     policy->max = max;
     /* Handshakes of TLS 1.0 and 1.1 are signed with MD5 and SHA-1, which level 1 forbids. */
-    policy->level = old ? 0 : LEVEL;
-    now_custom(policy);
+    policy->level = old                                          ? 0
+                    : (policy->picked & CINCH_PICKED_LEVEL) != 0 ? policy->picked_level
+                                                                 : CINCH_POLICY_LEVEL;
+    cinch_policy_now_custom(policy);
     return CINCH_OK;
 }
 

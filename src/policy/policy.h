@@ -9,6 +9,7 @@
 /* What a caller has picked by hand: it must be of use for the versions. */
 #define CINCH_PICKED_CIPHERS 1u
 #define CINCH_PICKED_SUITES 2u
+#define CINCH_PICKED_LEVEL 4u
 
 struct cinch_policy {
     char name[32]; /* "cinch-2026"; "custom" once a setter was used */
@@ -16,10 +17,15 @@ struct cinch_policy {
     int max;
     int level; /* OpenSSL's security level */
     unsigned picked;
+    int picked_level;  /* stays what was wanted while old versions need another */
+    int any_order;     /* a server takes the client's order of suites */
+    int legacy_server; /* a client talks to servers without RFC 5746 */
+    EVP_PKEY *dh;      /* NULL: automatic */
     char *ciphers;
     char *suites;
     char *groups;
     char *sigalgs;
+    char *client_sigalgs; /* NULL: as sigalgs */
 };
 
 /* cinch_policy_copy gives an independent copy, NULL when memory runs out. */
@@ -36,6 +42,15 @@ cinch_status cinch_policy_install(const cinch_policy *policy, SSL_CTX *ctx, cinc
  * a cipher suite, and what was picked by hand is of use.
  */
 cinch_status cinch_policy_check(const cinch_policy *policy, cinch_error *err);
+
+/* cinch_policy_bits gives how many bits of security OpenSSL's LEVEL stands for. */
+int cinch_policy_bits(int level);
+
+/* cinch_policy_group_bits gives the security of the group NAME in bits, 0 if it is not known. */
+int cinch_policy_group_bits(const char *name);
+
+/* cinch_policy_sigalg_bits gives the security of the digest in a signature algorithm's NAME. */
+int cinch_policy_sigalg_bits(const char *name);
 
 /* cinch_policy_hash feeds all that matters of POLICY to MD. 1 or 0. */
 int cinch_policy_hash(const cinch_policy *policy, EVP_MD_CTX *md);
