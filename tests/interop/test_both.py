@@ -121,6 +121,7 @@ def test_a_server_that_is_killed(pki):
         client.send(b"there and back\n")
         client.wait_for("^there and back$")
         server.process.kill()
+        server.wait()
         assert client.wait() == 10
         assert "error: " in client.text
 

@@ -3,12 +3,11 @@
 import hashlib
 import os
 import ssl
-import threading
 
 import pytest
 
-from programs import CINCH, LIMIT, Running, agreed, connect, refused
-from wire import VERSIONS, Listener, TlsServer, reset, server_context
+from programs import CINCH, Running, agreed, connect, refused
+from wire import VERSIONS, Listener, TlsServer, both_ways, reset, server_context
 
 BULK = 8 << 20
 
@@ -43,10 +42,7 @@ def test_bulk_both_ways(pki, version):
     seen = []
 
     def talk(connection):
-        sender = threading.Thread(target=connection.sendall, args=(down,))
-        sender.start()
-        seen.append(hashlib.sha256(receive(connection, len(up))).digest())
-        sender.join(LIMIT)
+        seen.append(hashlib.sha256(both_ways(connection, down, len(up))).digest())
         connection.unwrap()
     with TlsServer(server_context(pki, version), talk) as server:
         outcome = connect(server.port, "--ca", pki / "root.pem", stdin=up)

@@ -4,11 +4,11 @@ import hashlib
 import os
 import socket
 import ssl
-import threading
 
 import pytest
 
 from programs import LIMIT, Serve
+from wire import both_ways
 
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 BULK = 8 << 20
@@ -85,10 +85,7 @@ def test_refused(echo, pki, version, name, trusted, words):
 def test_bulk_both_ways(echo, pki, version):
     data = os.urandom(1 << 16) * (BULK >> 16)
     with connect(echo, context(pki / "root.pem", version)) as client:
-        sender = threading.Thread(target=client.sendall, args=(data,))
-        sender.start()
-        back = receive(client, len(data))
-        sender.join(LIMIT)
+        back = both_ways(client, data, len(data))
         assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
         client.unwrap().close()
 
@@ -134,6 +131,7 @@ def test_truncation_by_the_server(pki, version):
         client.sendall(b"x")
         assert receive(client, 1) == b"x"
         server.process.kill()
+        server.wait()
         with pytest.raises((ssl.SSLError, ConnectionResetError), match="(?i)eof|reset"):
             client.recv(1)
 

@@ -1,5 +1,6 @@
 """Servers and proxies in threads, for what no well-behaved program does to a connection."""
 
+import select
 import socket
 import ssl
 import struct
@@ -82,6 +83,34 @@ class TlsServer(Listener):
             self.open.append(protected)
             protected.do_handshake()
             self.talk(protected)
+
+
+def both_ways(connection, data, size):
+    """Sends all of DATA while it receives SIZE bytes, in one thread: two must not use the same SSL
+    object of OpenSSL's at the same time, and Python does not keep them from it."""
+    received = bytearray()
+    rest = memoryview(data)
+    connection.setblocking(False)
+    while rest or len(received) < size:
+        moved = False
+        try:
+            count = connection.send(rest[:65536]) if rest else 0
+            rest = rest[count:]
+            moved = count > 0
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        try:
+            piece = connection.recv(65536) if len(received) < size else b""
+            assert piece or len(received) == size, f"ended after {len(received)} of {size} bytes"
+            received += piece
+            moved = moved or bool(piece)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        if not moved:
+            ready = select.select([connection], [connection] if rest else [], [], LIMIT)
+            assert any(ready), "nothing moves"
+    connection.settimeout(LIMIT)
+    return bytes(received)
 
 
 def reset(connection):
