@@ -2,6 +2,7 @@
 #ifndef CINCH_H
 #define CINCH_H
 
+#include <cinch/binding.h>
 #include <cinch/certificate.h>
 #include <cinch/conn.h>
 #include <cinch/context.h>
@@ -11,6 +12,7 @@
 #include <cinch/listener.h>
 #include <cinch/peer.h>
 #include <cinch/policy.h>
+#include <cinch/psk.h>
 #include <cinch/session.h>
 #include <cinch/stream.h>
 #include <cinch/tickets.h>

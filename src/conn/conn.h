@@ -3,6 +3,7 @@
 #define CINCH_CONN_CONN_H
 
 #include "base/buffer.h"
+#include "conn/pace.h"
 #include "context/link.h"
 
 #include <cinch/conn.h>
@@ -20,6 +21,13 @@ typedef struct cinch_opening {
     int answered_version; /* client: what the ServerHello says; 0 before */
     int answered_cipher;
 } cinch_opening;
+
+/* Where the answer to cinch_conn_ask_certificate() is. */
+typedef enum cinch_late {
+    CINCH_LATE_NONE = 0,
+    CINCH_LATE_ASKED,
+    CINCH_LATE_FINISHED /* the client's Finished is here, and nobody has looked at the result */
+} cinch_late;
 
 struct cinch_conn {
     SSL *ssl;
@@ -43,6 +51,9 @@ struct cinch_conn {
     cinch_opening *opening; /* NULL once the handshake is complete */
     cinch_error *failure;   /* why it FAILED; NULL in that state when there was no memory for it */
     cinch_cause failed_cause;
+    cinch_late late;        /* server: what it asked for after the handshake */
+    unsigned key_updates;   /* of the peer, since it last sent data */
+    cinch_pace pace;
     char server_name[CINCH_HOST_TEXT]; /* what the client asked for, as the server saw it */
 };
 
@@ -51,6 +62,12 @@ BIO *cinch_bio_new(cinch_conn *conn);
 
 /* conn.c: drops what was kept of the handshake. */
 void cinch_conn_opened(cinch_conn *conn);
+
+/*
+ * late.c: after each step of reading or writing, GOT_DATA not 0 if the peer sent some. Anything but
+ * CINCH_OK, with LOCAL set, means that CONN cannot go on.
+ */
+cinch_status cinch_conn_look_after(cinch_conn *conn, int got_data, cinch_error *local);
 
 /* trace.c: what passes by, remembered for timing and for explanations. */
 void cinch_conn_watch(cinch_conn *conn);

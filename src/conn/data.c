@@ -2,14 +2,13 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "conn/conn.h"
+#include "context/extras.h"
+#include "context/psk.h"
 #include "context/resume.h"
 
 #include <limits.h>
 #include <openssl/err.h>
 #include <string.h>
-
-/* libssl puts at most this much into one record (RFC 8446, 5.1). */
-#define RECORD_DATA 16384u
 
 /*
  * The last look before a connection counts as open: whatever went wrong inside, none is open that
@@ -25,17 +24,29 @@ static cinch_status check_result(cinch_conn *conn, cinch_error *local)
                                    : !settings->skip_verification;
 
     /* A resumed session stands for the checks that were made when it began. */
-    int resumed = SSL_session_reused(conn->ssl) == 1;
+    int secret = cinch_psk_proved(&conn->link, conn->ssl);
+    int resumed = SSL_session_reused(conn->ssl) == 1 && !secret;
     if (resumed && !(settings->is_server ? cinch_resume_accept_server(&conn->link, conn->ssl)
                                          : cinch_resume_accept(&conn->link, conn->ssl)))
         return cinch_fail(local, CINCH_CAUSE_INTERNAL,
                           "a session was resumed that does not belong to these settings");
-    if ((must || (settings->is_server && theirs != NULL)) &&
+    if (secret ? theirs != NULL : cinch_psk_only(settings))
+        return cinch_fail(local, CINCH_CAUSE_INTERNAL,
+                          "the handshake ended without the pre-shared key having been proved");
+    if (!secret)
+        conn->link.psk_identity = NULL;
+    if (!secret && (must || (settings->is_server && theirs != NULL)) &&
         (!conn->link.verified || theirs == NULL || SSL_get_verify_result(conn->ssl) != X509_V_OK))
         return cinch_fail(local, CINCH_CAUSE_INTERNAL,
                           "the handshake ended without the peer having been verified");
     if (settings->is_server && theirs == NULL)
         conn->link.verified = 0;
+    if (secret) {
+        conn->link.verified = 1;
+        conn->link.verified_at = cinch_clock_us();
+    }
+    if (settings->is_server && cinch_npn_check(settings, conn->ssl, local) != CINCH_OK)
+        return CINCH_FAILED;
     SSL_get0_alpn_selected(conn->ssl, &alpn, &alpn_size);
     if (settings->alpn != NULL && settings->alpn_rule == CINCH_ALPN_REQUIRED && alpn_size == 0) {
         char ours[256];
@@ -148,12 +159,14 @@ static cinch_status read_once(cinch_conn *conn, void *buf, size_t size, size_t *
     conn->link.report = &local;
     int result = whole(conn, SSL_read_ex(conn->ssl, buf, size, n), &local);
     conn->link.report = NULL;
-    if (result == 1)
-        return CINCH_OK;
-    *n = 0;
     int reason = SSL_get_error(conn->ssl, result);
-    if (reason == SSL_ERROR_WANT_READ && !conn->lost_bytes)
-        return CINCH_WANT_READ;
+    if (result == 1 || (reason == SSL_ERROR_WANT_READ && !conn->lost_bytes)) {
+        if (cinch_conn_look_after(conn, result == 1, &local) == CINCH_OK)
+            return result == 1 ? CINCH_OK : CINCH_WANT_READ;
+        *n = 0;
+        return cinch_conn_fail(conn, &local, err);
+    }
+    *n = 0;
     if (reason == SSL_ERROR_ZERO_RETURN && !conn->lost_bytes) {
         see_close(conn);
         return CINCH_EOF;
@@ -197,11 +210,19 @@ static cinch_status write_once(cinch_conn *conn, const void *data, size_t size, 
     conn->link.report = &local;
     int result = whole(conn, SSL_write_ex(conn->ssl, data, size, n), &local);
     conn->link.report = NULL;
-    if (result == 1)
-        return CINCH_OK;
+    int reason = SSL_get_error(conn->ssl, result);
+    /*
+     * The buffer takes everything, so all that a write could wait for is the rest of a message that
+     * the peer has begun.
+     */
+    if (result == 1 || (reason == SSL_ERROR_WANT_READ && !conn->lost_bytes)) {
+        if (cinch_conn_look_after(conn, 0, &local) == CINCH_OK)
+            return result == 1 ? CINCH_OK : CINCH_WANT_READ;
+        *n = 0;
+        return cinch_conn_fail(conn, &local, err);
+    }
     *n = 0;
-    /* The buffer takes everything, so there is nothing that a write could wait for. */
-    cinch_conn_explain(conn, SSL_get_error(conn->ssl, result), &local);
+    cinch_conn_explain(conn, reason, &local);
     return cinch_conn_fail(conn, &local, err);
 }
 
@@ -228,8 +249,14 @@ cinch_status cinch_conn_write(cinch_conn *conn, const void *data, size_t size, s
             status = CINCH_WANT_WRITE;
             break;
         }
-        status = write_once(conn, (const char *)data + *n, left < RECORD_DATA ? left : RECORD_DATA,
-                            &part, *n == 0 ? err : NULL);
+        const cinch_settings *settings = conn->link.derived->settings;
+        int64_t now = settings->quick_start ? cinch_clock_us() : 0;
+        size_t most = cinch_pace_next(&conn->pace, (size_t)settings->record_size,
+                                      settings->quick_start, now);
+        status = write_once(conn, (const char *)data + *n, left < most ? left : most, &part,
+                            *n == 0 ? err : NULL);
+        if (settings->quick_start)
+            cinch_pace_sent(&conn->pace, part, now);
         *n += part;
     }
     ERR_clear_error();

@@ -2,6 +2,7 @@
 #include "base/fail.h"
 #include "base/openssl.h"
 #include "conn/conn.h"
+#include "context/psk.h"
 
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
@@ -179,6 +180,9 @@ void cinch_conn_explain(cinch_conn *conn, int result, cinch_error *local)
         if (cinch_openssl_out_of_memory(code) || cinch_openssl_out_of_memory(ERR_peek_last_error()))
             (void)cinch_fail_memory(local, conn->handshake_done ? "transferring data"
                                                                 : "doing the handshake");
+        else if (!conn->handshake_done &&
+                 cinch_psk_explain(&conn->link, conn->alert_received, ERR_GET_REASON(code), local))
+            ;
         else if (conn->alert_received != 0)
             cinch_explain_alert(conn, local);
         else if (!conn->handshake_done && cinch_explain_not_tls(conn, local))

@@ -8,6 +8,7 @@
 #include "base/openssl.h"
 #include "base/text.h"
 #include "conn/conn.h"
+#include "context/extras.h"
 
 #include <openssl/err.h>
 #include <string.h>
@@ -44,8 +45,9 @@ static int fill_agreed(cinch_peer *peer, cinch_arena *arena, const cinch_conn *c
     if (conn->handshake_done) {
         peer->group = cinch_arena_text(arena, cinch_ssl_group(conn->ssl));
         peer->signature_algorithm = cinch_arena_text(arena, cinch_ssl_peer_signature(conn->ssl));
-        peer->resumed = SSL_session_reused(conn->ssl);
-        peer->verified = conn->link.verified;
+        /* To libssl a connection with an external secret is a resumed one. */
+        peer->resumed = SSL_session_reused(conn->ssl) && conn->link.psk_identity == NULL;
+        peer->verified = conn->link.verified && conn->late == CINCH_LATE_NONE;
     }
     return peer->version != NULL && peer->cipher != NULL && peer->group != NULL &&
            peer->signature_algorithm != NULL;
@@ -61,6 +63,11 @@ static int fill_names(cinch_peer *peer, cinch_arena *arena, const cinch_conn *co
     SSL_get0_alpn_selected(conn->ssl, &alpn, &size);
     cinch_text_clean(text, sizeof text, alpn, size, 0);
     peer->alpn = cinch_arena_text(arena, text);
+    const unsigned char *npn = cinch_npn_result(conn->ssl, &size);
+    cinch_text_clean(text, sizeof text, npn, size, 0);
+    peer->npn = cinch_arena_text(arena, text);
+    const char *secret = conn->handshake_done ? conn->link.psk_identity : NULL;
+    peer->psk_identity = cinch_arena_text(arena, secret == NULL ? "" : secret);
     peer->host = cinch_arena_text(arena, conn->link.host.text);
     if (conn->link.derived->settings->is_server)
         name = conn->server_name[0] != 0 ? conn->server_name : name;
@@ -68,7 +75,7 @@ static int fill_names(cinch_peer *peer, cinch_arena *arena, const cinch_conn *co
         name = "";
     cinch_text_clean(text, sizeof text, name, strlen(name), 0);
     peer->server_name = cinch_arena_text(arena, text);
-    return peer->alpn != NULL && peer->host != NULL && peer->server_name != NULL;
+    return peer->alpn != NULL && peer->npn != NULL && peer->psk_identity != NULL && peer->host != NULL && peer->server_name != NULL;
 }
 
 /*
@@ -99,7 +106,8 @@ static int fill_chain(cinch_peer *peer, const cinch_conn *conn)
 {
     STACK_OF(X509) *chain = conn->link.resumed_chain;
 
-    if (!conn->link.verified || (chain == NULL && !conn->link.chain_is_verified))
+    if (!conn->link.verified || conn->late != CINCH_LATE_NONE || conn->link.psk_identity != NULL ||
+        (chain == NULL && !conn->link.chain_is_verified))
         return 1;
     if (chain == NULL)
         chain = SSL_get0_verified_chain(conn->ssl);

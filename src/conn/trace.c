@@ -58,8 +58,21 @@ static void see_server_hello(cinch_opening *opening, const unsigned char *m, siz
     }
 }
 
+/* What the peer sends while the connection is open. */
+static void see_late(cinch_conn *conn, int type)
+{
+    if (type == SSL3_MT_KEY_UPDATE)
+        conn->key_updates++;
+    else if (type == SSL3_MT_CERTIFICATE_REQUEST)
+        conn->peer_asked = 1;
+    else if (type == SSL3_MT_FINISHED && conn->late == CINCH_LATE_ASKED)
+        conn->late = CINCH_LATE_FINISHED;
+}
+
 static void see_handshake(cinch_conn *conn, int sent, const unsigned char *bytes, size_t size)
 {
+    if (size >= 4 && conn->handshake_done && !sent)
+        see_late(conn, bytes[0]);
     if (size < 4 || conn->opening == NULL)
         return;
     switch (bytes[0]) {

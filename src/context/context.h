@@ -18,6 +18,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+typedef struct cinch_psk cinch_psk;         /* psk.h */
+typedef struct cinch_key_log cinch_key_log; /* key_log.h */
+
 typedef struct cinch_settings {
     int is_server;
     int trusts_system; /* a client that named nothing yet */
@@ -37,6 +40,13 @@ typedef struct cinch_settings {
     cinch_tickets *tickets; /* server: NULL until one is needed or set */
     int ticket_count;
     size_t session_ids;
+    cinch_psk *psk;         /* NULL: no shared secrets */
+    cinch_key_log *key_log; /* NULL: secrets stay secret */
+    unsigned char *npn;     /* as on the wire */
+    size_t npn_size;
+    int late_certificate;
+    int record_size;
+    int quick_start;
 } cinch_settings;
 
 typedef struct cinch_derived {

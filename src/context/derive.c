@@ -3,7 +3,9 @@
 #include "base/memory.h"
 #include "base/openssl.h"
 #include "context/context.h"
+#include "context/extras.h"
 #include "context/link.h"
+#include "context/psk.h"
 #include "context/resume.h"
 
 #include <openssl/err.h>
@@ -101,11 +103,12 @@ static SSL_CTX *make(const cinch_settings *settings, const unsigned char session
     set_options(ctx);
     install_verification(settings, ctx);
     if (cinch_policy_install(settings->policy, ctx, err) != CINCH_OK ||
-        (settings->identity != NULL &&
+        (settings->identity != NULL && !cinch_psk_only(settings) &&
          cinch_identity_install(settings->identity, ctx, err) != CINCH_OK) ||
         install_trust(settings, ctx, err) != CINCH_OK ||
         install_names(settings, ctx, err) != CINCH_OK ||
-        cinch_resume_install(settings, session_digest, ctx, err) != CINCH_OK) {
+        cinch_resume_install(settings, session_digest, ctx, err) != CINCH_OK ||
+        cinch_extras_install(settings, ctx, err) != CINCH_OK) {
         SSL_CTX_free(ctx);
         if (!cinch_error_is_set(err))
             (void)cinch_fail_crypto(err, "putting settings into an SSL_CTX");
@@ -227,10 +230,13 @@ static cinch_settings *settings_now(const cinch_settings *settings, cinch_trust 
     if (copy == NULL)
         return NULL;
     int failed = 0;
-    if (copy->is_server && copy->identity == NULL) {
+    /* A session would outlive the secret; a new handshake with one is cheap. */
+    if (copy->psk != NULL)
+        copy->resumption = 0;
+    if (copy->is_server && copy->identity == NULL && !cinch_psk_only(copy)) {
         (void)cinch_fail(err, CINCH_CAUSE_NO_IDENTITY, "the server's context has no identity");
         failed = 1;
-    } else if (copy->trusts_system && !copy->skip_verification) {
+    } else if (copy->trusts_system && !copy->skip_verification && !cinch_psk_only(copy)) {
         copy->trust = system != NULL ? cinch_trust_ref(system) : cinch_trust_with_system(NULL, err);
         failed = copy->trust == NULL;
     }

@@ -8,6 +8,9 @@
 #include "base/hostname.h"
 #include "context/context.h"
 
+/* The longest identity of a pre-shared key, and its size as text with the NUL. */
+#define CINCH_PSK_TEXT 129
+
 typedef struct cinch_link {
     cinch_derived *derived;
     cinch_host host;       /* client: who the server must be; text "" if the name is not checked */
@@ -26,6 +29,12 @@ typedef struct cinch_link {
     int64_t began;                  /* the full handshake at the start of it all; 0: this one */
     int open;                       /* the last check has passed */
     int gave_tickets;               /* server: they went out, or there was no reason to */
+
+    /* Shared secrets; see psk.h. */
+    const char *psk_identity;          /* whose secret is in use, if it is proved; NULL: none */
+    char psk_text[CINCH_PSK_TEXT];     /* server: the place for one that was looked up */
+    int psk_offers;                    /* server: identities in the hello not yet looked at */
+    int psk_unknown;                   /* server: an identity that is not known was offered */
 } cinch_link;
 
 /* cinch_link_attach hangs LINK on SSL. 1 or 0. */

@@ -2,6 +2,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "context/link.h"
+#include "context/psk.h"
 #include "context/resume.h"
 
 #include <openssl/tls1.h>
@@ -61,7 +62,8 @@ static int identity_covers(const cinch_identity *identity, const char *name)
 {
     cinch_host host;
 
-    return cinch_host_parse(&host, name, NULL) == CINCH_OK &&
+    /* A server with nothing but shared secrets has none. */
+    return identity != NULL && cinch_host_parse(&host, name, NULL) == CINCH_OK &&
            cinch_host_matches(&host, identity->leaf);
 }
 
@@ -106,6 +108,7 @@ int cinch_client_hello_callback(SSL *ssl, int *alert, void *arg)
     }
     const cinch_settings *settings = link->derived->settings;
     cinch_resume_prepare(link, ssl);
+    cinch_psk_see_hello(link, ssl);
     if (settings->alpn == NULL || settings->alpn_rule != CINCH_ALPN_REQUIRED ||
         SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
                                   &extension, &size) == 1)

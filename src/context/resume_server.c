@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/openssl.h"
+#include "context/extras.h"
 #include "context/resume.h"
 
 #include <openssl/core_names.h>
@@ -46,6 +47,7 @@ static int hash_rules(const cinch_settings *s, EVP_MD_CTX *md)
     return EVP_DigestUpdate(md, plain, sizeof plain) == 1 &&
            EVP_DigestUpdate(md, trust, sizeof trust) == 1 &&
            (s->alpn == NULL || EVP_DigestUpdate(md, s->alpn, s->alpn_size) == 1) &&
+           cinch_extras_hash_rules(s, md) &&
            cinch_policy_hash(s->policy, md) == 1 && hash_names(s->identity, md);
 }
 

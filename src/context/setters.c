@@ -1,13 +1,13 @@
 /* setters.c: the plain settings of a context, each checked before it takes effect. */
 #include "base/fail.h"
 #include "base/memory.h"
-#include "context/context.h"
+#include "context/extras.h"
 
 #include <string.h>
 
 /* "h2,http/1.1" becomes "\2h2\10http/1.1". */
-static cinch_status alpn_wire(const char *list, unsigned char *out, size_t *out_size,
-                              cinch_error *err)
+static cinch_status to_wire(const char *what, const char *list, unsigned char *out,
+                            size_t *out_size, cinch_error *err)
 {
     size_t at = 0;
 
@@ -16,8 +16,8 @@ static cinch_status alpn_wire(const char *list, unsigned char *out, size_t *out_
 
         if (size == 0 || size > 255)
             return cinch_fail(err, CINCH_CAUSE_BAD_SETTING,
-                              "the ALPN list \"%s\" has a name of %zu bytes; 1 to 255 are allowed",
-                              list, size);
+                              "the %s list \"%s\" has a name of %zu bytes; 1 to 255 are allowed",
+                              what, list, size);
         out[at++] = (unsigned char)size;
         memcpy(out + at, name, size);
         at += size;
@@ -29,23 +29,29 @@ static cinch_status alpn_wire(const char *list, unsigned char *out, size_t *out_
     return CINCH_OK;
 }
 
+cinch_status cinch_protocols_wire(const char *what, const char *list, unsigned char **wire,
+                                  size_t *wire_size, cinch_error *err)
+{
+    size_t length = strlen(list);
+
+    /* The extension's own length is 16 bits with 2 for the list's (RFC 7301, 3.1). */
+    if (length > 65000)
+        return cinch_fail(err, CINCH_CAUSE_BAD_SETTING, "the %s list is longer than 65000 bytes",
+                          what);
+    *wire = cinch_alloc(length + 1);
+    if (*wire == NULL)
+        return cinch_fail_memory(err, "setting application protocols");
+    return to_wire(what, list, *wire, wire_size, err);
+}
+
 static cinch_status change_alpn(cinch_settings *settings, const void *value, cinch_error *err)
 {
-    const char *list = value;
-    size_t length = list == NULL ? 0 : strlen(list);
-
     cinch_release(settings->alpn);
     settings->alpn = NULL;
     settings->alpn_size = 0;
-    if (list == NULL)
+    if (value == NULL)
         return CINCH_OK;
-    /* The extension's own length is 16 bits with 2 for the list's (RFC 7301, 3.1). */
-    if (length > 65000)
-        return cinch_fail(err, CINCH_CAUSE_BAD_SETTING, "the ALPN list is longer than 65000 bytes");
-    settings->alpn = cinch_alloc(length + 1);
-    if (settings->alpn == NULL)
-        return cinch_fail_memory(err, "setting ALPN");
-    return alpn_wire(list, settings->alpn, &settings->alpn_size, err);
+    return cinch_protocols_wire("ALPN", value, &settings->alpn, &settings->alpn_size, err);
 }
 
 cinch_status cinch_context_alpn(cinch_context *ctx, const char *protocols, cinch_error *err)

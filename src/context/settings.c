@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/openssl.h"
 #include "context/context.h"
+#include "context/extras.h"
 
 #include <openssl/evp.h>
 
@@ -21,6 +22,7 @@ cinch_settings *cinch_settings_new(int is_server, cinch_error *err)
     settings->send_server_name = 1;
     settings->resumption = 1;
     settings->ticket_count = 1;
+    settings->record_size = CINCH_RECORD_LARGEST;
     settings->policy = cinch_policy_new(NULL, err);
     if (settings->policy == NULL) {
         cinch_settings_free(settings);
@@ -41,10 +43,11 @@ cinch_settings *cinch_settings_copy(const cinch_settings *settings, cinch_error 
     copy->trust = settings->trust == NULL ? NULL : cinch_trust_ref(settings->trust);
     copy->identity = settings->identity == NULL ? NULL : cinch_identity_ref(settings->identity);
     copy->tickets = settings->tickets == NULL ? NULL : cinch_ring_ref(settings->tickets);
+    int extras = cinch_extras_copy(copy, settings);
     copy->policy = cinch_policy_copy(settings->policy, err);
     copy->alpn =
         settings->alpn == NULL ? NULL : cinch_copy_bytes(settings->alpn, settings->alpn_size);
-    if (copy->policy == NULL || (copy->alpn == NULL) != (settings->alpn == NULL)) {
+    if (!extras || copy->policy == NULL || (copy->alpn == NULL) != (settings->alpn == NULL)) {
         cinch_settings_free(copy);
         (void)cinch_fail_memory(err, "copying the settings of a context");
         return NULL;
@@ -60,6 +63,7 @@ void cinch_settings_free(cinch_settings *settings)
         cinch_trust_unref(settings->trust);
     cinch_identity_free(settings->identity);
     cinch_tickets_free(settings->tickets);
+    cinch_extras_free(settings);
     cinch_policy_free(settings->policy);
     cinch_release(settings->alpn);
     cinch_release(settings);
@@ -87,6 +91,7 @@ static int hash_settings(const cinch_settings *s, EVP_MD_CTX *md)
            (s->identity == NULL ||
             EVP_DigestUpdate(md, s->identity->digest, sizeof s->identity->digest) == 1) &&
            (s->alpn == NULL || EVP_DigestUpdate(md, s->alpn, s->alpn_size) == 1) &&
+           cinch_extras_hash(s, md) &&
            cinch_policy_hash(s->policy, md) == 1;
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "context/link.h"
+#include "context/psk.h"
 #include "context/resume.h"
 
 #include <openssl/err.h>
@@ -143,6 +144,10 @@ int cinch_verify_callback(X509_STORE_CTX *store_ctx, void *arg)
     const cinch_settings *settings = link->derived->settings;
     link->verified = 0;
     link->chain_is_verified = 0;
+    if (cinch_psk_only(settings)) {
+        cinch_psk_refuse(link);
+        return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0, NULL);
+    }
     int passed = settings->skip_verification || verify_chain(store_ctx, settings, now);
     int chain_passed = passed && !settings->skip_verification;
     passed = passed && check_name(store_ctx, link);

@@ -685,7 +685,9 @@ static void update_keys_for_ever(cinch_stream *stream, void *arg, cinch_error *e
         return;
     while (*updates < 60000 && SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1 &&
            SSL_do_handshake(ssl) == 1 && cinch_stream_flush(stream, err) == CINCH_OK)
-        ++*updates;
+        /* With data now and then: without any, it would be over after a few. */
+        if (++*updates % 16 == 0 && cinch_stream_write_all(stream, "x", 1, err) != CINCH_OK)
+            return;
 }
 
 static void answers_that_nobody_reads_are_bounded(void **state)
@@ -702,7 +704,8 @@ static void answers_that_nobody_reads_are_bounded(void **state)
     small_buffers(fds[0]);
     duo_play(&server, both.server, NULL, fds[1], update_keys_for_ever, &updates);
     cinch_stream *s = cinch_stream_wrap_adopt(both.client, fds[0], "localhost", &err);
-    assert_int_not_equal(CINCH_OK, cinch_stream_read(s, &byte, 1, &n, &err));
+    while (cinch_stream_read(s, &byte, 1, &n, &err) == CINCH_OK)
+        ;
     assert_true(cinch_buffer_used(&s->conn->out) < 2 * CINCH_OUT_HIGH);
     cinch_stream_free(s);
     duo_wait(&server);
