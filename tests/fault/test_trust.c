@@ -90,7 +90,9 @@ static char *reject_root(void)
     assert_int_equal(X509_add1_reject_object(x, OBJ_nid2obj(NID_server_auth)), 1);
     assert_int_equal(PEM_write_bio_X509_AUX(bio, x), 1);
     long size = BIO_get_mem_data(bio, &data);
-    char *pem = strndup(data, (size_t)size);
+    char *pem = calloc(1, (size_t)size + 1);
+
+    memcpy(pem, data, (size_t)size);
     BIO_free(bio);
     X509_free(x);
     return pem;

@@ -115,7 +115,11 @@ def test_changed_byte(pki, version, direction):
                 # The version in the header of a record in the clear is protected by nothing and
                 # means nothing (RFC 8446, 5.1). And a handshake may be shorter than the last one.
                 kind, start = record_at(stream, target)
-                assert target >= len(stream) or kind in (20, 22) and target - start in (1, 2)
+                header = kind in (20, 22) and target - start in (1, 2)
+                # With TLS 1.3 a client is done before the server has looked at what it said last:
+                # of a damaged Finished it learns only if it is still there when the alert comes.
+                too_late = version == "TLSv1.3" and direction == "up" and kind == 23
+                assert target >= len(stream) or header or too_late
             return code
         codes = in_parallel(check, range(0, length, 19))
     assert codes.count(0) <= 3

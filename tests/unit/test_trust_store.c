@@ -235,7 +235,9 @@ static char *with_settings(const pki_cert *cert, int trusted, int rejected)
         assert_int_equal(X509_add1_reject_object(x, OBJ_nid2obj(rejected)), 1);
     assert_int_equal(PEM_write_bio_X509_AUX(bio, x), 1);
     long size = BIO_get_mem_data(bio, &data);
-    char *pem = strndup(data, (size_t)size);
+    char *pem = calloc(1, (size_t)size + 1);
+
+    memcpy(pem, data, (size_t)size);
     X509_free(x);
     BIO_free(bio);
     return pem;
