@@ -43,7 +43,9 @@ static char *parameters_pem(EVP_PKEY *key)
 
     assert_int_equal(PEM_write_bio_Parameters(bio, key), 1);
     long size = BIO_get_mem_data(bio, &data);
-    char *pem = strndup(data, (size_t)size);
+    char *pem = calloc(1, (size_t)size + 1);
+
+    memcpy(pem, data, (size_t)size);
     BIO_free(bio);
     return pem;
 }
