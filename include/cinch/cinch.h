@@ -8,6 +8,7 @@
 #include <cinch/context.h>
 #include <cinch/error.h>
 #include <cinch/export.h>
+#include <cinch/helpers.h>
 #include <cinch/identity.h>
 #include <cinch/listener.h>
 #include <cinch/peer.h>
@@ -18,5 +19,6 @@
 #include <cinch/tickets.h>
 #include <cinch/trust.h>
 #include <cinch/version.h>
+#include <cinch/verify.h>
 
 #endif

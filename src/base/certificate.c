@@ -79,6 +79,17 @@ static int describe_urls(cinch_certificate *c, cinch_arena *arena, const X509 *x
     return c->issuer_url != NULL && c->ocsp_url != NULL;
 }
 
+int cinch_x509_key_digest(const X509 *x, unsigned char digest[32])
+{
+    unsigned char *spki = NULL;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &spki);
+    int ok = size > 0 && EVP_Q_digest(cinch_library_context(), "SHA256", NULL, spki, (size_t)size,
+                                      digest, NULL) == 1;
+
+    OPENSSL_free(spki);
+    return ok;
+}
+
 static int describe_digests(cinch_certificate *c, cinch_arena *arena, const X509 *x)
 {
     unsigned char *der = NULL, *spki = NULL;

@@ -23,6 +23,9 @@ char *cinch_x509_names(const X509 *x, char *buf, size_t size, size_t most);
 /* cinch_x509_times gives the validity as seconds since 1970 UTC; 0 if it cannot be read, else 1. */
 int cinch_x509_times(const X509 *x, int64_t *not_before, int64_t *not_after);
 
+/* cinch_x509_key_digest gives the SHA-256 of the SubjectPublicKeyInfo: 1, or 0 without memory. */
+int cinch_x509_key_digest(const X509 *x, unsigned char digest[32]);
+
 /* cinch_x509_issuer_url copies the caIssuers URL, cleaned, into BUF: 1, or 0 if there is none. */
 int cinch_x509_issuer_url(const X509 *x, char *buf, size_t size);
 

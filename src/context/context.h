@@ -16,6 +16,7 @@
 #include <cinch/context.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <cinch/verify.h>
 #include <stdatomic.h>
 
 typedef struct cinch_psk cinch_psk;         /* psk.h */
@@ -53,6 +54,15 @@ typedef struct cinch_derived {
     atomic_uint references;
     struct cinch_derived *next; /* in the list of all of them; see derive.c */
     unsigned char digest[32];
+
+    /* Who is let in, and what is asked of certificates; see access.h and profile.h. */
+    unsigned relaxed;     /* a bit for each cinch_rule that is not insisted on */
+    unsigned char *allow; /* rules for clients */
+    size_t allow_size;
+    cinch_chain_callback allow_if;
+    void *allow_if_arg;
+    int pinned;
+    unsigned char pins[2][32];
     unsigned char session_digest[32]; /* server: what a session is bound to; see resume.h */
     cinch_settings *settings; /* a copy of its own; trust is the set in force, system or named */
     SSL_CTX *ssl_ctx;

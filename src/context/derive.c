@@ -2,6 +2,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/openssl.h"
+#include "context/access.h"
 #include "context/context.h"
 #include "context/extras.h"
 #include "context/link.h"
@@ -240,7 +241,7 @@ static cinch_settings *settings_now(const cinch_settings *settings, cinch_trust 
         copy->trust = system != NULL ? cinch_trust_ref(system) : cinch_trust_with_system(NULL, err);
         failed = copy->trust == NULL;
     }
-    if (failed) {
+    if (failed || cinch_access_check(copy, err) != CINCH_OK) {
         cinch_settings_free(copy);
         return NULL;
     }

@@ -21,6 +21,7 @@ typedef struct cinch_link {
     int chain_is_verified; /* OpenSSL's verified chain really is one */
 
     /* Resumption; see resume.h. */
+    const struct cinch_finding *finding; /* the rule that is broken, while that is explained */
     cinch_session_cache *sessions;  /* client: where new ones go; NULL: nowhere */
     unsigned char session_key[32];  /* client: what they are kept under */
     cinch_session *offered;         /* client: the one that was offered */
@@ -45,6 +46,12 @@ cinch_link *cinch_link_of(const SSL *ssl);
 
 /* The callbacks for SSL_CTX_set_cert_verify_callback(), ALPN and server names. */
 int cinch_verify_callback(X509_STORE_CTX *store_ctx, void *arg);
+/*
+ * cinch_verify_peer is the whole check of a peer's certificates, at the time NOW: 1 or 0, and then
+ * why in the link's report. SSL is NULL where there is no connection.
+ */
+int cinch_verify_peer(X509_STORE_CTX *store_ctx, cinch_link *link, SSL *ssl, int64_t now);
+
 int cinch_alpn_callback(SSL *ssl, const unsigned char **out, unsigned char *out_size,
                         const unsigned char *in, unsigned in_size, void *arg);
 int cinch_server_name_callback(SSL *ssl, int *alert, void *arg);

@@ -124,21 +124,13 @@ int cinch_profile_check(const cinch_settings *settings, const STACK_OF(X509) * c
     return count > 0;
 }
 
-int cinch_profile_suspect(const cinch_settings *settings, X509 *leaf,
-                          const STACK_OF(X509) * untrusted, cinch_finding *finding)
+int cinch_profile_suspect(const cinch_settings *settings, X509 *x, int depth, int is_anchor,
+                          cinch_finding *finding)
 {
-    cinch_suspect s = suspect(settings, leaf, 0, finding);
+    cinch_suspect s = suspect(settings, x, depth, finding);
+
+    s.is_anchor = is_anchor;
     int broken = !examine(&s);
-
-    for (int i = 0, depth = 1; !broken && i < sk_X509_num(untrusted); i++) {
-        X509 *x = sk_X509_value(untrusted, i);
-
-        /* libssl puts the leaf among them. */
-        if (x == leaf)
-            continue;
-        s = suspect(settings, x, depth++, finding);
-        broken = !examine(&s);
-    }
     ERR_clear_error();
     return broken;
 }

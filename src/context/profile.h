@@ -29,11 +29,11 @@ int cinch_profile_check(const cinch_settings *settings, const STACK_OF(X509) * c
                         cinch_finding *finding);
 
 /*
- * cinch_profile_suspect looks for a broken rule in what a peer sent, for the explanation of a chain
- * that OpenSSL refused without saying much. 1 if FINDING is set.
+ * cinch_profile_suspect looks for a broken rule in the one certificate X at DEPTH, for the explanation
+ * of a chain that OpenSSL refused without saying much. 1 if FINDING is set.
  */
-int cinch_profile_suspect(const cinch_settings *settings, X509 *leaf,
-                          const STACK_OF(X509) * untrusted, cinch_finding *finding);
+int cinch_profile_suspect(const cinch_settings *settings, X509 *x, int depth, int is_anchor,
+                          cinch_finding *finding);
 
 /*
  * cinch_profile_fits is called before OpenSSL's verification: 1 if LEAF and UNTRUSTED do not hold so

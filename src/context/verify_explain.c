@@ -2,11 +2,14 @@
 #include "base/certificate.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "context/profile.h"
 #include "context/refusal.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <ctype.h>
+#include <stdio.h>
 
 #define TEXT 512
 
@@ -131,10 +134,35 @@ static void explain_weak(const cinch_refusal *r)
 }
 
 static void explain_other(const cinch_refusal *r)
+/* Which rule, where it is written, whose certificate, and what can be done without a new one. */
+static void explain_rule(const cinch_refusal *r, const cinch_finding *finding)
+{
+    char name[40];
+    size_t i;
+
+    (void)snprintf(name, sizeof name, "%s", cinch_rule_name(finding->rule));
+    (void)cinch_fail(r->err, CINCH_CAUSE_CHAIN_RULE, "the %s breaks the rule \"%s\": %s", whose(r),
+                     name, finding->what);
+    cinch_fail_evidence(r->err, "the rule stands in: %s\n", finding->section);
+    cinch_refusal_show(r, r->subject);
+    for (i = 0; name[i] != 0; i++)
+        name[i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
+    cinch_fail_remedy(r->err,
+                      "have the certificate issued again as the rule asks; for a private CA that "
+                      "cannot, relax this one rule: cinch_context_insecure_relax(ctx, "
+                      "CINCH_RULE_%s, 1, &err)",
+                      name);
+}
+
 {
     cinch_cause cause = CINCH_CAUSE_CHAIN_RULE;
 
     if (r->code == X509_V_ERR_CERT_REVOKED)
+    if (r->code == X509_V_ERR_APPLICATION_VERIFICATION && r->link->finding != NULL &&
+        r->link->finding->found) {
+        explain_rule(r, r->link->finding);
+        return;
+    }
         cause = CINCH_CAUSE_REVOKED;
     if (r->code == X509_V_ERR_CERT_SIGNATURE_FAILURE)
         cause = CINCH_CAUSE_BAD_SIGNATURE;

@@ -34,6 +34,14 @@ no_memory:
     return NULL;
 }
 
+int cinch_trust_has_system(const cinch_trust *trust)
+{
+    for (size_t i = 0; i < trust->count; i++)
+        if (trust->sources[i].is_system)
+            return 1;
+    return 0;
+}
+
 static cinch_status add_all(const cinch_source *source, STACK_OF(X509) * found, cinch_error *err)
 {
     size_t bad;

@@ -30,6 +30,9 @@ void cinch_trust_unref(cinch_trust *trust);
  */
 cinch_trust *cinch_trust_refresh(cinch_trust *trust);
 
+/* cinch_trust_has_system tells whether the system's anchors are among them. */
+int cinch_trust_has_system(const cinch_trust *trust);
+
 /* cinch_trust_digest identifies the sources and their content: equal digests, equal anchors. */
 void cinch_trust_digest(const cinch_trust *trust, unsigned char digest[32]);
 
