@@ -9,6 +9,7 @@
 #include <cinch/error.h>
 #include <cinch/export.h>
 #include <cinch/helpers.h>
+#include <cinch/host.h>
 #include <cinch/identity.h>
 #include <cinch/listener.h>
 #include <cinch/peer.h>

@@ -35,7 +35,10 @@ CINCH_API cinch_context *cinch_context_server(cinch_error *err);
 /* cinch_context_dup makes an independent copy of CTX. Returns NULL and sets ERR on failure. */
 CINCH_API cinch_context *cinch_context_dup(cinch_context *ctx, cinch_error *err);
 
-/* cinch_context_free drops CTX. Connections made from it live on. NULL is fine. */
+/*
+ * cinch_context_free drops CTX. Connections made from it live on, and so does whatever else was given
+ * it: a listener, or a name of another context (host.h). NULL is fine.
+ */
 CINCH_API void cinch_context_free(cinch_context *ctx);
 
 /*

@@ -19,9 +19,9 @@ typedef struct cinch_listener cinch_listener;
 /*
  * cinch_listen listens on PORT (a number, a service name, or "0" for any that is free) of every
  * address of HOST; NULL for all addresses of the machine. CTX must be a server context with an
- * identity, and has to live as long as the listener: the streams are made with the settings that it
- * has when they are accepted. Returns NULL and sets ERR on failure. Free it with
- * cinch_listener_free().
+ * identity; the streams are made with the settings that it has when they are accepted. The caller
+ * may free CTX when nothing is to be changed any more: the listener keeps it. Returns NULL and sets
+ * ERR on failure. Free it with cinch_listener_free().
  */
 CINCH_API cinch_listener *cinch_listen(cinch_context *ctx, const char *host, const char *port,
                                        cinch_error *err);

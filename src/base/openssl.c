@@ -84,7 +84,13 @@ const char *cinch_ssl_peer_signature(SSL *ssl)
     }
 }
 
-int cinch_ssl_set_groups(SSL_CTX *ctx, const char *list)
+static int set_list(SSL_CTX *ctx, SSL *ssl, const char *list)
+{
+    return (ssl != NULL ? SSL_set1_groups_list(ssl, list) : SSL_CTX_set1_groups_list(ctx, list)) ==
+           1;
+}
+
+static int set_groups(SSL_CTX *ctx, SSL *ssl, const char *list)
 {
     size_t length = strlen(list);
     char *known = cinch_alloc(length + 1);
@@ -103,7 +109,7 @@ int cinch_ssl_set_groups(SSL_CTX *ctx, const char *list)
         memcpy(end, name + optional, size - (size_t)optional);
         end[size - (size_t)optional] = 0;
         /* Alone first: a list fails as a whole for one name that this OpenSSL does not have. */
-        int alone = SSL_CTX_set1_groups_list(ctx, at > 0 ? known + at + 1 : known) == 1;
+        int alone = set_list(ctx, ssl, at > 0 ? known + at + 1 : known);
         if (alone)
             at = strlen(known);
         else if (!optional)
@@ -112,12 +118,22 @@ int cinch_ssl_set_groups(SSL_CTX *ctx, const char *list)
         name += size;
         name += *name == ':';
     }
-    ok = at > 0 && SSL_CTX_set1_groups_list(ctx, known) == 1;
+    ok = at > 0 && set_list(ctx, ssl, known);
 out:
     cinch_release(known);
     if (ok)
         ERR_clear_error();
     return ok;
+}
+
+int cinch_ssl_set_groups(SSL_CTX *ctx, const char *list)
+{
+    return set_groups(ctx, NULL, list);
+}
+
+int cinch_ssl_set_groups_of(SSL *ssl, const char *list)
+{
+    return set_groups(NULL, ssl, list);
 }
 
 int cinch_openssl_out_of_memory(unsigned long code)

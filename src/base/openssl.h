@@ -19,10 +19,11 @@ const char *cinch_ssl_group(SSL *ssl);
 const char *cinch_ssl_peer_signature(SSL *ssl);
 
 /*
- * cinch_ssl_set_groups sets the list of groups LIST for CTX, of names separated by colons. A name
+ * cinch_ssl_set_groups sets the list of groups LIST for CTX, or _of for SSL, of names separated by colons. A name
  * after "?" is left out if this OpenSSL does not know it. 1 or 0.
  */
 int cinch_ssl_set_groups(SSL_CTX *ctx, const char *list);
+int cinch_ssl_set_groups_of(SSL *ssl, const char *list);
 
 /* cinch_openssl_out_of_memory tells whether the error CODE says so. */
 int cinch_openssl_out_of_memory(unsigned long code);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "context/hosts.h"
 #include "context/resume.h"
 
 #include <openssl/err.h>
@@ -25,6 +26,7 @@ void cinch_conn_opened(cinch_conn *conn)
 {
     opening_free(conn->opening);
     conn->opening = NULL;
+    conn->link.hello = NULL;
 }
 
 void cinch_conn_free(cinch_conn *conn)
@@ -38,6 +40,7 @@ void cinch_conn_free(cinch_conn *conn)
     ERR_clear_error();
     sk_X509_pop_free(conn->link.sent, X509_free);
     cinch_resume_release(&conn->link);
+    cinch_hosts_release(&conn->link);
     cinch_derived_unref(conn->link.derived);
     cinch_buffer_free(&conn->in);
     cinch_buffer_free(&conn->out);

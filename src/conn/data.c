@@ -63,7 +63,9 @@ static cinch_status check_result(cinch_conn *conn, cinch_error *local)
 
 static void keep_server_name(cinch_conn *conn)
 {
-    const char *name = SSL_get_servername(conn->ssl, TLSEXT_NAMETYPE_host_name);
+    const char *name = conn->link.derived->settings->is_server
+                           ? conn->link.asked
+                           : SSL_get_servername(conn->ssl, TLSEXT_NAMETYPE_host_name);
     size_t size = name == NULL ? 0 : strlen(name);
 
     if (size < sizeof conn->server_name && size > 0)

@@ -70,7 +70,7 @@ static int fill_names(cinch_peer *peer, cinch_arena *arena, const cinch_conn *co
     peer->psk_identity = cinch_arena_text(arena, secret == NULL ? "" : secret);
     peer->host = cinch_arena_text(arena, conn->link.host.text);
     if (conn->link.derived->settings->is_server)
-        name = conn->server_name[0] != 0 ? conn->server_name : name;
+        name = conn->link.asked;
     if (name == NULL)
         name = "";
     cinch_text_clean(text, sizeof text, name, strlen(name), 0);

@@ -19,16 +19,20 @@ static void see_alert(cinch_conn *conn, int sent, const unsigned char *bytes, si
         conn->alert_received = bytes[1];
 }
 
-static void keep_hello(cinch_opening *opening, const unsigned char *bytes, size_t size)
+static void keep_hello(cinch_link *link, cinch_opening *opening, const unsigned char *bytes,
+                       size_t size)
 {
     /* After a HelloRetryRequest the second one tells what counts. */
     unsigned char *copy = cinch_copy_bytes(bytes, size);
 
+    link->hello = NULL;
     if (copy == NULL)
         return;
     cinch_release(opening->hello);
     opening->hello = copy;
     opening->hello_size = size;
+    link->hello = copy;
+    link->hello_size = size;
 }
 
 /* Version and suite of a ServerHello (RFC 8446, 4.1.3), the supported_versions extension first. */
@@ -77,7 +81,7 @@ static void see_handshake(cinch_conn *conn, int sent, const unsigned char *bytes
         return;
     switch (bytes[0]) {
     case SSL3_MT_CLIENT_HELLO:
-        keep_hello(conn->opening, bytes, size);
+        keep_hello(&conn->link, conn->opening, bytes, size);
         break;
     case SSL3_MT_SERVER_HELLO:
         if (!sent)

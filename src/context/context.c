@@ -1,4 +1,4 @@
-#include "context/context.h"
+#include "context/hosts.h"
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -20,6 +20,7 @@ static cinch_context *wrap(cinch_settings *settings, cinch_error *err)
         (void)cinch_fail_memory(err, "making a context");
         return NULL;
     }
+    atomic_init(&ctx->references, 1);
     if (!settings->is_server) {
         ctx->sessions = cinch_session_cache_new();
         if (ctx->sessions == NULL) {
@@ -62,9 +63,23 @@ cinch_context *cinch_context_dup(cinch_context *ctx, cinch_error *err)
     return wrap(copy_of(ctx, err), err);
 }
 
+cinch_context *cinch_context_ref(cinch_context *ctx)
+{
+    atomic_fetch_add(&ctx->references, 1);
+    return ctx;
+}
+
+int cinch_context_is_server(cinch_context *ctx)
+{
+    pthread_mutex_lock(&ctx->lock);
+    int is_server = ctx->settings->is_server;
+    pthread_mutex_unlock(&ctx->lock);
+    return is_server;
+}
+
 void cinch_context_free(cinch_context *ctx)
 {
-    if (ctx == NULL)
+    if (ctx == NULL || atomic_fetch_sub(&ctx->references, 1) != 1)
         return;
     cinch_settings_free(ctx->settings);
     cinch_derived_unref(ctx->derived);
@@ -129,6 +144,10 @@ cinch_status cinch_context_apply(cinch_context *to, cinch_context *from, cinch_e
     if (settings == NULL)
         return CINCH_FAILED;
     status = cinch_settings_check(settings, err);
+    /* The hosts of FROM become those of TO, which must not be among them. */
+    cinch_hosts_lock();
+    if (status == CINCH_OK && cinch_hosts_lead_to(settings->hosts, to))
+        status = cinch_fail(err, CINCH_CAUSE_MISUSE, "the context would become a host of itself");
     if (status == CINCH_OK) {
         pthread_mutex_lock(&to->lock);
         if (to->settings->is_server != settings->is_server) {
@@ -141,6 +160,7 @@ cinch_status cinch_context_apply(cinch_context *to, cinch_context *from, cinch_e
         }
         pthread_mutex_unlock(&to->lock);
     }
+    cinch_hosts_unlock();
     cinch_settings_free(settings);
     cinch_settings_free(old);
     cinch_derived_unref(old_derived);

@@ -14,6 +14,7 @@
 #include "trust/trust.h"
 
 #include <cinch/context.h>
+#include <cinch/host.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <cinch/verify.h>
@@ -21,6 +22,9 @@
 
 typedef struct cinch_psk cinch_psk;         /* psk.h */
 typedef struct cinch_key_log cinch_key_log; /* key_log.h */
+/* The names that a server answers for beside its first identity's, and what they lead to; hosts.h. */
+typedef struct cinch_hosts cinch_hosts;
+typedef struct cinch_host_cache cinch_host_cache;
 
 typedef struct cinch_settings {
     int is_server;
@@ -48,6 +52,10 @@ typedef struct cinch_settings {
     int late_certificate;
     int record_size;
     int quick_start;
+    cinch_hosts *hosts;  /* server: NULL while there are none */
+    int first_was_added; /* server: IDENTITY came with cinch_context_add_identity() */
+    cinch_host_callback choose;
+    void *choose_arg;
 } cinch_settings;
 
 typedef struct cinch_derived {
@@ -66,14 +74,24 @@ typedef struct cinch_derived {
     unsigned char session_digest[32]; /* server: what a session is bound to; see resume.h */
     cinch_settings *settings; /* a copy of its own; trust is the set in force, system or named */
     SSL_CTX *ssl_ctx;
+    cinch_host_cache *host_cache; /* server with hosts */
 } cinch_derived;
 
 struct cinch_context {
+    atomic_uint references;
+    unsigned long visited; /* under cinch_hosts_lock() */
     pthread_mutex_t lock; /* guards the pointers, not what they point to */
     cinch_settings *settings;
     cinch_derived *derived;        /* NULL after a change */
     cinch_session_cache *sessions; /* client: the context's own, whatever it derives */
 };
+
+/*
+ * cinch_context_ref gives another reference to CTX, for cinch_context_free() to drop: whoever made the
+ * context may free it while a listener or a host's name still has it.
+ */
+cinch_context *cinch_context_ref(cinch_context *ctx);
+int cinch_context_is_server(cinch_context *ctx);
 
 /* settings.c */
 cinch_settings *cinch_settings_new(int is_server, cinch_error *err);
@@ -98,10 +116,16 @@ cinch_status cinch_context_change(cinch_context *ctx, const char *where, cinch_c
  */
 cinch_derived *cinch_context_derive(cinch_context *ctx, cinch_error *err);
 
+/* cinch_derive_settings gives what SETTINGS, which are taken over (NULL: a failure), derive. */
+cinch_derived *cinch_derive_settings(cinch_settings *settings, cinch_error *err);
+
 cinch_derived *cinch_derived_ref(cinch_derived *derived);
 void cinch_derived_unref(cinch_derived *derived);
 
 /* cinch_settings_check makes an SSL_CTX of SETTINGS and drops it: whether they can be used at all. */
 cinch_status cinch_settings_check(const cinch_settings *settings, cinch_error *err);
+
+/* cinch_settings_check_all looks at the identities of all hosts as well. */
+cinch_status cinch_settings_check_all(const cinch_settings *settings, cinch_error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "context/access.h"
 #include "context/context.h"
 #include "context/extras.h"
+#include "context/hosts.h"
 #include "context/link.h"
 #include "context/psk.h"
 #include "context/resume.h"
@@ -17,10 +18,17 @@
 
 /*
  * All that are in use. The list has no references of its own: the last user takes its entry out.
- * A process has few different settings, so a list is enough.
+ * A process has few different settings, but one with thousands of hosts has as many, by the first
+ * bytes of the digest.
  */
+#define ALL_LISTS 1024
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
-static cinch_derived *all;
+static cinch_derived *all[ALL_LISTS];
+
+static cinch_derived **list_of(const unsigned char digest[32])
+{
+    return &all[(digest[0] | digest[1] << 8) % ALL_LISTS];
+}
 
 static void set_options(SSL_CTX *ctx)
 {
@@ -129,6 +137,23 @@ cinch_status cinch_settings_check(const cinch_settings *settings, cinch_error *e
     return ctx == NULL ? CINCH_FAILED : CINCH_OK;
 }
 
+cinch_status cinch_settings_check_all(const cinch_settings *settings, cinch_error *err)
+{
+    cinch_status status = CINCH_OK;
+    SSL_CTX *scratch = NULL;
+
+    if (settings->hosts != NULL) {
+        scratch = SSL_CTX_new_ex(cinch_library_context(), NULL, TLS_server_method());
+        if (scratch == NULL)
+            return cinch_fail_crypto(err, "making an SSL_CTX");
+        status = cinch_policy_install(settings->policy, scratch, err);
+        if (status == CINCH_OK)
+            status = cinch_hosts_check(settings, scratch, err);
+        SSL_CTX_free(scratch);
+    }
+    return status == CINCH_OK ? cinch_settings_check(settings, err) : status;
+}
+
 cinch_derived *cinch_derived_ref(cinch_derived *derived)
 {
     atomic_fetch_add(&derived->references, 1);
@@ -139,6 +164,7 @@ static void derived_free(cinch_derived *derived)
 {
     if (derived == NULL)
         return;
+    cinch_host_cache_free(derived->host_cache);
     SSL_CTX_free(derived->ssl_ctx);
     cinch_settings_free(derived->settings);
     cinch_release(derived);
@@ -155,7 +181,7 @@ void cinch_derived_unref(cinch_derived *derived)
     /* Perhaps the last one: under the lock nobody can find it in the list and take a reference. */
     pthread_mutex_lock(&all_lock);
     int last = atomic_fetch_sub(&derived->references, 1) == 1;
-    for (cinch_derived **at = &all; last && *at != NULL; at = &(*at)->next)
+    for (cinch_derived **at = list_of(derived->digest); last && *at != NULL; at = &(*at)->next)
         if (*at == derived) {
             *at = derived->next;
             break;
@@ -168,14 +194,13 @@ void cinch_derived_unref(cinch_derived *derived)
 /* The lock is held by the caller. */
 static cinch_derived *find(const unsigned char digest[32])
 {
-    for (cinch_derived *at = all; at != NULL; at = at->next)
+    for (cinch_derived *at = *list_of(digest); at != NULL; at = at->next)
         if (memcmp(at->digest, digest, sizeof at->digest) == 0)
             return cinch_derived_ref(at);
     return NULL;
 }
 
-/* Takes SETTINGS over in any case. */
-static cinch_derived *derive(cinch_settings *settings, cinch_error *err)
+cinch_derived *cinch_derive_settings(cinch_settings *settings, cinch_error *err)
 {
     cinch_derived *derived = NULL, *fresh = NULL;
     unsigned char digest[32];
@@ -198,6 +223,10 @@ static cinch_derived *derive(cinch_settings *settings, cinch_error *err)
     fresh->ssl_ctx = make(settings, fresh->session_digest, err);
     if (fresh->ssl_ctx == NULL)
         goto out;
+    if (settings->hosts != NULL && (fresh->host_cache = cinch_host_cache_new()) == NULL) {
+        (void)cinch_fail_memory(err, "deriving an SSL_CTX");
+        goto out;
+    }
     fresh->settings = settings;
     settings = NULL;
     memcpy(fresh->digest, digest, sizeof digest);
@@ -206,8 +235,8 @@ static cinch_derived *derive(cinch_settings *settings, cinch_error *err)
     pthread_mutex_lock(&all_lock);
     derived = find(digest);
     if (derived == NULL) {
-        fresh->next = all;
-        all = fresh;
+        fresh->next = *list_of(digest);
+        *list_of(digest) = fresh;
         derived = fresh;
         fresh = NULL;
     }
@@ -295,7 +324,7 @@ cinch_derived *cinch_context_derive(cinch_context *ctx, cinch_error *err)
     cinch_trust *system = refresh(ctx, &stale);
     make_ring(ctx->settings, &local);
     if (ctx->derived == NULL && !cinch_error_is_set(&local))
-        ctx->derived = derive(settings_now(ctx->settings, system, &local), &local);
+        ctx->derived = cinch_derive_settings(settings_now(ctx->settings, system, &local), &local);
     if (ctx->derived != NULL)
         derived = cinch_derived_ref(ctx->derived);
     pthread_mutex_unlock(&ctx->lock);

@@ -1,7 +1,7 @@
 /* names.c: what a server does with the names in a ClientHello: SNI and ALPN. */
 #include "base/fail.h"
 #include "base/text.h"
-#include "context/link.h"
+#include "context/hosts.h"
 #include "context/psk.h"
 #include "context/resume.h"
 
@@ -70,12 +70,13 @@ static int identity_covers(const cinch_identity *identity, const char *name)
 int cinch_server_name_callback(SSL *ssl, int *alert, void *arg)
 {
     cinch_link *link = cinch_link_of(ssl);
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
     (void)arg;
     *alert = SSL_AD_UNRECOGNIZED_NAME;
-    if (link == NULL)
+    if (link == NULL || link->asked == NULL)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
+    /* Not libssl's answer: on resumption with TLS 1.2 that is the name in the session. */
+    const char *name = link->asked[0] == 0 ? NULL : link->asked;
     const cinch_settings *settings = link->derived->settings;
     if (settings->server_name_rule == CINCH_SERVER_NAME_ANY)
         return name == NULL ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_OK;
@@ -91,6 +92,7 @@ int cinch_server_name_callback(SSL *ssl, int *alert, void *arg)
     (void)cinch_fail(link->report, CINCH_CAUSE_UNKNOWN_SERVER_NAME,
                      "the client asks for \"%s\", which this server's certificate is not for",
                      name);
+    cinch_hosts_show(settings, link->report);
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -106,9 +108,15 @@ int cinch_client_hello_callback(SSL *ssl, int *alert, void *arg)
         *alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
+    if (!cinch_hosts_choose(link, ssl, alert))
+        return SSL_CLIENT_HELLO_ERROR;
+    /* Only now: from here on the rules are those of the host. */
     const cinch_settings *settings = link->derived->settings;
-    cinch_resume_prepare(link, ssl);
     cinch_psk_see_hello(link, ssl);
+    if (!cinch_resume_prepare(link, ssl)) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
     if (settings->alpn == NULL || settings->alpn_rule != CINCH_ALPN_REQUIRED ||
         SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
                                   &extension, &size) == 1)

@@ -89,6 +89,7 @@ static cinch_status change_identity(cinch_settings *settings, const void *value,
 
     cinch_identity_free(settings->identity);
     settings->identity = cinch_identity_ref(pointer.identity);
+    settings->first_was_added = 0;
     return cinch_settings_check(settings, err);
 }
 
@@ -124,7 +125,7 @@ static cinch_status change_policy(cinch_settings *settings, const void *value, c
     settings->policy = policy;
     if (cinch_policy_check(policy, err) != CINCH_OK)
         return CINCH_FAILED;
-    return cinch_settings_check(settings, err);
+    return cinch_settings_check_all(settings, err);
 }
 
 cinch_status cinch_context_policy(cinch_context *ctx, const cinch_policy *policy, cinch_error *err)

@@ -26,6 +26,9 @@ int cinch_psk_only(const cinch_settings *settings);
 /* cinch_psk_install puts the callbacks, and suites that go with them, into CTX; after the policy. */
 cinch_status cinch_psk_install(const cinch_settings *settings, SSL_CTX *ctx, cinch_error *err);
 
+/* cinch_psk_carry does the same for SSL of a server, which has got settings of another context. */
+void cinch_psk_carry(const cinch_settings *settings, SSL *ssl);
+
 /* cinch_psk_see_hello counts the identities in the ClientHello that SSL has here. */
 void cinch_psk_see_hello(cinch_link *link, SSL *ssl);
 

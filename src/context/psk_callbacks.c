@@ -224,6 +224,12 @@ static cinch_status set_ciphers(const cinch_settings *settings, SSL_CTX *ctx, ci
     return CINCH_OK;
 }
 
+void cinch_psk_carry(const cinch_settings *settings, SSL *ssl)
+{
+    SSL_set_psk_find_session_callback(ssl, settings->psk == NULL ? NULL : find_session);
+    SSL_set_psk_server_callback(ssl, settings->psk == NULL ? NULL : find_key);
+}
+
 cinch_status cinch_psk_install(const cinch_settings *settings, SSL_CTX *ctx, cinch_error *err)
 {
     if (settings->psk == NULL)

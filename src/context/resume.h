@@ -59,8 +59,11 @@ int cinch_resume_accept_server(cinch_link *link, SSL *ssl);
  */
 int cinch_resume_remember(const cinch_link *link, SSL *ssl, STACK_OF(X509) * chain);
 
-/* cinch_resume_prepare keeps TLS 1.2 from tickets, for the connection whose ClientHello is here. */
-void cinch_resume_prepare(cinch_link *link, SSL *ssl);
+/*
+ * cinch_resume_prepare is for the connection whose ClientHello is here and whose host is chosen: it
+ * keeps TLS 1.2 from tickets and says which sessions can be resumed. 0: the handshake must fail.
+ */
+int cinch_resume_prepare(cinch_link *link, SSL *ssl);
 
 /*
  * cinch_resume_give is called before the first data is written: a server's tickets leave with it. In

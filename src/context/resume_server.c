@@ -85,16 +85,20 @@ static cinch_status install_server(const cinch_settings *settings,
         SSL_CTX_set_num_tickets(ctx, 0) != 1)
         return cinch_fail_crypto(err, "setting up resumption");
     install_ids(settings, ctx);
+    /*
+     * Always: libssl asks the first SSL_CTX of a connection, which may be without tickets while the
+     * host that it turns out to be for is not; and without a callback it has a key of its own, for ever.
+     */
+    if (SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, cinch_resume_ticket_key) != 1 ||
+        SSL_CTX_set_session_ticket_cb(ctx, cinch_resume_ticket_data, cinch_resume_ticket_opened,
+                                      NULL) != 1)
+        return cinch_fail_crypto(err, "setting up resumption");
     if (settings->tickets == NULL || !settings->resumption) {
         SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
         return CINCH_OK;
     }
     SSL_CTX_set_timeout(ctx, cinch_ring_lifetime(settings->tickets));
-    if (SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, cinch_resume_ticket_key) != 1 ||
-        SSL_CTX_set_session_ticket_cb(ctx, cinch_resume_ticket_data, cinch_resume_ticket_opened,
-                                      NULL) != 1)
-        return cinch_fail_crypto(err, "setting up resumption");
     return CINCH_OK;
 }
 
@@ -130,12 +134,37 @@ static int will_be_1_3(const cinch_link *link, SSL *ssl)
     return 0;
 }
 
-void cinch_resume_prepare(cinch_link *link, SSL *ssl)
+/*
+ * Sessions are bound to the host, and with TLS 1.2 to the name asked for as well: there a server must
+ * not resume under another one (RFC 6066, 3).
+ */
+static int bind_sessions(const cinch_link *link, SSL *ssl, int is_1_3)
+{
+    unsigned char bytes[32 + CINCH_HOST_TEXT], digest[32];
+    size_t length = strlen(link->asked);
+
+    memcpy(digest, link->session_digest, 32);
+    if (!is_1_3) {
+        memcpy(bytes, digest, 32);
+        memcpy(bytes + 32, link->asked, length);
+        if (EVP_Q_digest(cinch_library_context(), "SHA256", NULL, bytes, 32 + length, digest,
+                         NULL) != 1)
+            return 0;
+    }
+    return SSL_set_session_id_context(ssl, digest, 32) == 1;
+}
+
+int cinch_resume_prepare(cinch_link *link, SSL *ssl)
 {
     const cinch_settings *settings = link->derived->settings;
+    int is_1_3 = will_be_1_3(link, ssl);
 
-    if (settings->resumption && settings->tickets != NULL && !will_be_1_3(link, ssl))
+    if (settings->resumption && settings->tickets != NULL && !is_1_3)
         SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    if (bind_sessions(link, ssl, is_1_3))
+        return 1;
+    (void)cinch_fail_crypto(link->report, "naming the sessions of a host");
+    return 0;
 }
 
 void cinch_resume_give(cinch_link *link, SSL *ssl)
@@ -177,10 +206,11 @@ int cinch_resume_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
     cinch_ticket_keys keys = {0};
     int result = 0;
 
-    if (link == NULL || link->derived->settings->tickets == NULL)
+    if (link == NULL || link->derived->settings->tickets == NULL ||
+        !link->derived->settings->resumption)
         return 0;
     cinch_tickets *ring = link->derived->settings->tickets;
-    const unsigned char *digest = link->derived->session_digest;
+    const unsigned char *digest = link->session_digest;
     if (sealing) {
         if (!cinch_ring_issue(ring, digest, &keys))
             return 0;
@@ -226,7 +256,12 @@ int cinch_resume_ticket_data(SSL *ssl, void *arg)
     if (link == NULL)
         return 0;
     int64_t began = link->began != 0 ? link->began : cinch_clock_wall();
-    memcpy(data, link->derived->session_digest, 32);
+    /* libssl has put the first context's there; each ring has its own. */
+    if (link->derived->settings->tickets == NULL ||
+        SSL_SESSION_set_timeout(SSL_get_session(ssl),
+                                cinch_ring_lifetime(link->derived->settings->tickets)) != 1)
+        return 0;
+    memcpy(data, link->session_digest, 32);
     for (int i = 0; i < 8; i++)
         data[32 + i] = (unsigned char)((uint64_t)began >> (56 - 8 * i));
     STACK_OF(X509) *chain = link->resumed_chain != NULL ? link->resumed_chain
@@ -291,7 +326,7 @@ static int belongs(cinch_link *link, SSL_SESSION *session)
     X509 *leaf = SSL_SESSION_get0_peer(session);
 
     if (SSL_SESSION_get0_ticket_appdata(session, (void **)&data, &size) != 1 || size < DATA_FIXED ||
-        CRYPTO_memcmp(data, link->derived->session_digest, 32) != 0)
+        CRYPTO_memcmp(data, link->session_digest, 32) != 0)
         return 0;
     for (int i = 0; i < 8; i++)
         began = began << 8 | data[32 + i];

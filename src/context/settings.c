@@ -1,8 +1,8 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/openssl.h"
-#include "context/context.h"
 #include "context/extras.h"
+#include "context/hosts.h"
 
 #include <openssl/evp.h>
 
@@ -44,6 +44,7 @@ cinch_settings *cinch_settings_copy(const cinch_settings *settings, cinch_error 
     copy->identity = settings->identity == NULL ? NULL : cinch_identity_ref(settings->identity);
     copy->tickets = settings->tickets == NULL ? NULL : cinch_ring_ref(settings->tickets);
     int extras = cinch_extras_copy(copy, settings);
+    copy->hosts = settings->hosts == NULL ? NULL : cinch_hosts_ref(settings->hosts);
     copy->policy = cinch_policy_copy(settings->policy, err);
     copy->alpn =
         settings->alpn == NULL ? NULL : cinch_copy_bytes(settings->alpn, settings->alpn_size);
@@ -64,6 +65,7 @@ void cinch_settings_free(cinch_settings *settings)
     cinch_identity_free(settings->identity);
     cinch_tickets_free(settings->tickets);
     cinch_extras_free(settings);
+    cinch_hosts_unref(settings->hosts);
     cinch_policy_free(settings->policy);
     cinch_release(settings->alpn);
     cinch_release(settings);
@@ -79,7 +81,8 @@ static int hash_settings(const cinch_settings *s, EVP_MD_CTX *md)
                          s->identity != NULL, (int)s->alpn_size,        (int)s->alpn_rule,
                          (int)s->client_auth, (int)s->server_name_rule, s->verify_depth,
                          s->send_server_name, s->skip_verification,     s->skip_name,
-                         s->resumption,       s->ticket_count,          (int)s->session_ids};
+                         s->resumption,       s->ticket_count,          (int)s->session_ids,
+                         s->first_was_added};
     unsigned char trust[32] = {0};
 
     if (s->trust != NULL)
@@ -88,6 +91,9 @@ static int hash_settings(const cinch_settings *s, EVP_MD_CTX *md)
            EVP_DigestUpdate(md, trust, sizeof trust) == 1 &&
            /* A ring has no content to compare by: the same one or another. */
            EVP_DigestUpdate(md, (const void *)&s->tickets, sizeof s->tickets) == 1 &&
+           EVP_DigestUpdate(md, (const void *)&s->hosts, sizeof s->hosts) == 1 &&
+           EVP_DigestUpdate(md, (const void *)&s->choose, sizeof s->choose) == 1 &&
+           EVP_DigestUpdate(md, (const void *)&s->choose_arg, sizeof s->choose_arg) == 1 &&
            (s->identity == NULL ||
             EVP_DigestUpdate(md, s->identity->digest, sizeof s->identity->digest) == 1) &&
            (s->alpn == NULL || EVP_DigestUpdate(md, s->alpn, s->alpn_size) == 1) &&

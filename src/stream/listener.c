@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "conn/conn.h"
+#include "context/context.h"
 #include "stream/deadline.h"
 #include "stream/stream.h"
 
@@ -35,7 +36,7 @@ static cinch_listener *make(cinch_context *ctx, cinch_error *err)
         cinch_fail_system(err, number);
         return NULL;
     }
-    listener->ctx = ctx;
+    listener->ctx = cinch_context_ref(ctx);
     listener->port = -1;
     atomic_init(&listener->stopped, 0);
     atomic_init(&listener->turn, 0);
@@ -51,6 +52,7 @@ void cinch_listener_free(cinch_listener *listener)
     for (size_t i = 0; i < listener->count; i++)
         close(listener->fds[i]);
     close(listener->stop);
+    cinch_context_free(listener->ctx);
     pthread_mutex_destroy(&listener->lock);
     cinch_release(listener);
 }

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 struct cinch_listener {
-    cinch_context *ctx; /* the caller's */
+    cinch_context *ctx; /* a reference */
     size_t count;
     int fds[CINCH_ADDRESSES]; /* non-blocking: another thread may be faster */
     char addresses[CINCH_ADDRESSES][CINCH_ADDRESS_TEXT];
