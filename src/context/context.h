@@ -15,9 +15,9 @@
 
 #include <cinch/context.h>
 #include <cinch/host.h>
+#include <cinch/verify.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
-#include <cinch/verify.h>
 #include <stdatomic.h>
 
 typedef struct cinch_psk cinch_psk;         /* psk.h */
@@ -56,12 +56,6 @@ typedef struct cinch_settings {
     int first_was_added; /* server: IDENTITY came with cinch_context_add_identity() */
     cinch_host_callback choose;
     void *choose_arg;
-} cinch_settings;
-
-typedef struct cinch_derived {
-    atomic_uint references;
-    struct cinch_derived *next; /* in the list of all of them; see derive.c */
-    unsigned char digest[32];
 
     /* Who is let in, and what is asked of certificates; see access.h and profile.h. */
     unsigned relaxed;     /* a bit for each cinch_rule that is not insisted on */
@@ -71,6 +65,12 @@ typedef struct cinch_derived {
     void *allow_if_arg;
     int pinned;
     unsigned char pins[2][32];
+} cinch_settings;
+
+typedef struct cinch_derived {
+    atomic_uint references;
+    struct cinch_derived *next; /* in the list of all of them; see derive.c */
+    unsigned char digest[32];
     unsigned char session_digest[32]; /* server: what a session is bound to; see resume.h */
     cinch_settings *settings; /* a copy of its own; trust is the set in force, system or named */
     SSL_CTX *ssl_ctx;
