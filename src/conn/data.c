@@ -96,9 +96,10 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
     conn->link.report = &local;
     int result = whole(conn, SSL_do_handshake(conn->ssl), &local);
     conn->link.report = NULL;
-    if (result == 1 && check_result(conn, &local) == CINCH_OK) {
+    if (open) {
         conn->finished_at = cinch_clock_us();
         conn->state = CINCH_STATE_OPEN;
+    int open = result == 1 && check_result(conn, &local) == CINCH_OK;
         conn->handshake_done = 1;
         keep_server_name(conn);
         cinch_resume_commit(&conn->link);

@@ -9,13 +9,15 @@
 
 #include "identity/identity.h"
 #include "policy/policy.h"
+#include "revocation/crl.h"
+#include "revocation/ocsp.h"
 #include "session/ring.h"
 #include "session/session.h"
 #include "trust/trust.h"
 
 #include <cinch/context.h>
-#include <cinch/host.h>
 #include <cinch/verify.h>
+#include <cinch/host.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -45,6 +47,10 @@ typedef struct cinch_settings {
     cinch_tickets *tickets; /* server: NULL until one is needed or set */
     int ticket_count;
     size_t session_ids;
+    cinch_crls *crls;     /* NULL: no revocation lists */
+    int crl_rule;         /* cinch_crl_rule */
+    cinch_staple *staple; /* server: NULL for none */
+    int ocsp_required;
     cinch_psk *psk;         /* NULL: no shared secrets */
     cinch_key_log *key_log; /* NULL: secrets stay secret */
     unsigned char *npn;     /* as on the wire */

@@ -9,6 +9,7 @@
 #include "context/link.h"
 #include "context/psk.h"
 #include "context/resume.h"
+#include "context/revocation.h"
 
 #include <openssl/err.h>
 #include <string.h>
@@ -116,6 +117,7 @@ static SSL_CTX *make(const cinch_settings *settings, const unsigned char session
          cinch_identity_install(settings->identity, ctx, err) != CINCH_OK) ||
         install_trust(settings, ctx, err) != CINCH_OK ||
         install_names(settings, ctx, err) != CINCH_OK ||
+        cinch_revocation_install(settings, ctx, err) != CINCH_OK ||
         cinch_resume_install(settings, session_digest, ctx, err) != CINCH_OK ||
         cinch_extras_install(settings, ctx, err) != CINCH_OK) {
         SSL_CTX_free(ctx);
@@ -323,6 +325,11 @@ cinch_derived *cinch_context_derive(cinch_context *ctx, cinch_error *err)
     pthread_mutex_lock(&ctx->lock);
     cinch_trust *system = refresh(ctx, &stale);
     make_ring(ctx->settings, &local);
+    if (cinch_revocation_refresh(ctx->settings) && ctx->derived != NULL) {
+        cinch_derived_unref(stale);
+        stale = ctx->derived;
+        ctx->derived = NULL;
+    }
     if (ctx->derived == NULL && !cinch_error_is_set(&local))
         ctx->derived = cinch_derive_settings(settings_now(ctx->settings, system, &local), &local);
     if (ctx->derived != NULL)

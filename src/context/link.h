@@ -18,10 +18,12 @@ typedef struct cinch_link {
     STACK_OF(X509) * sent; /* the peer's certificates, kept when they were refused */
     int64_t verified_at;   /* cinch_clock_us() when the verification was over, 0 before */
     int verified;          /* set by the verification alone, after its last check */
+    int staple_is_good;    /* client: the OCSP response that is required was there and good, */
+    int64_t staple_until;  /* and until when it holds */
     int chain_is_verified; /* OpenSSL's verified chain really is one */
+    const struct cinch_finding *finding; /* the rule that is broken, while that is explained */
 
     /* Resumption; see resume.h. */
-    const struct cinch_finding *finding; /* the rule that is broken, while that is explained */
     cinch_session_cache *sessions;  /* client: where new ones go; NULL: nowhere */
     unsigned char session_key[32];  /* client: what they are kept under */
     cinch_session *offered;         /* client: the one that was offered */
@@ -50,14 +52,14 @@ int cinch_link_attach(cinch_link *link, SSL *ssl);
 /* cinch_link_of gives the link of SSL, NULL for one that has none. */
 cinch_link *cinch_link_of(const SSL *ssl);
 
-/* The callbacks for SSL_CTX_set_cert_verify_callback(), ALPN and server names. */
-int cinch_verify_callback(X509_STORE_CTX *store_ctx, void *arg);
 /*
  * cinch_verify_peer is the whole check of a peer's certificates, at the time NOW: 1 or 0, and then
  * why in the link's report. SSL is NULL where there is no connection.
  */
 int cinch_verify_peer(X509_STORE_CTX *store_ctx, cinch_link *link, SSL *ssl, int64_t now);
 
+/* The callbacks for SSL_CTX_set_cert_verify_callback(), ALPN and server names. */
+int cinch_verify_callback(X509_STORE_CTX *store_ctx, void *arg);
 int cinch_alpn_callback(SSL *ssl, const unsigned char **out, unsigned char *out_size,
                         const unsigned char *in, unsigned in_size, void *arg);
 int cinch_server_name_callback(SSL *ssl, int *alert, void *arg);

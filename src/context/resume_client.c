@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/openssl.h"
+#include "context/access.h"
 #include "context/resume.h"
+#include "context/revocation.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -63,7 +65,8 @@ int cinch_resume_accept(cinch_link *link, SSL *ssl)
     /* The same certificate as then, and the name once more: it costs little. */
     if (!session->verified || sk_X509_num(session->chain) < 1 || leaf == NULL ||
         X509_cmp(leaf, sk_X509_value(session->chain, 0)) != 0 ||
-        (!settings->skip_name && !cinch_host_matches(&link->host, leaf)))
+        (!settings->skip_name && !cinch_host_matches(&link->host, leaf)) ||
+        !cinch_access_holds(settings, session->chain, 1, link->report))
         return 0;
     link->resumed_chain = X509_chain_up_ref(session->chain);
     if (link->resumed_chain == NULL)
@@ -87,6 +90,7 @@ int cinch_resume_new_session(SSL *ssl, SSL_SESSION *session)
     if (link == NULL || link->derived->settings->is_server ||
         (!link->verified && !link->derived->settings->skip_verification))
         return 0;
+    cinch_revocation_limit(link, session);
     int64_t began = link->began != 0 ? link->began : cinch_clock_wall();
     cinch_session *made =
         cinch_session_make(session, verified_chain(link, ssl), link->derived->digest,

@@ -8,8 +8,10 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/openssl.h"
+#include "context/access.h"
 #include "context/extras.h"
 #include "context/resume.h"
+#include "context/revocation.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -47,8 +49,8 @@ static int hash_rules(const cinch_settings *s, EVP_MD_CTX *md)
     return EVP_DigestUpdate(md, plain, sizeof plain) == 1 &&
            EVP_DigestUpdate(md, trust, sizeof trust) == 1 &&
            (s->alpn == NULL || EVP_DigestUpdate(md, s->alpn, s->alpn_size) == 1) &&
-           cinch_extras_hash_rules(s, md) &&
-           cinch_policy_hash(s->policy, md) == 1 && hash_names(s->identity, md);
+           cinch_extras_hash_rules(s, md) && cinch_access_hash(s, md) &&
+           cinch_revocation_bind(s, md) && cinch_policy_hash(s->policy, md) == 1 && hash_names(s->identity, md);
 }
 
 cinch_status cinch_resume_digest(const cinch_settings *settings, unsigned char digest[32],
@@ -337,7 +339,9 @@ static int belongs(cinch_link *link, SSL_SESSION *session)
                    ? (link->began = began, 1)
                    : 0;
     STACK_OF(X509) *chain = take_chain(leaf, data + DATA_FIXED, size - DATA_FIXED);
-    if (chain == NULL || !in_time(chain, now) || settings->client_auth == CINCH_CLIENT_AUTH_NONE) {
+    if (chain == NULL || !in_time(chain, now) || settings->client_auth == CINCH_CLIENT_AUTH_NONE ||
+        /* The full handshake that follows says why. */
+        !cinch_access_holds(settings, chain, 1, NULL)) {
         sk_X509_pop_free(chain, X509_free);
         return 0;
     }
@@ -435,7 +439,8 @@ int cinch_resume_accept_server(cinch_link *link, SSL *ssl)
     if (link->resumed_chain == NULL)
         link->resumed_chain = remembered_chain(SSL_get_session(ssl));
     if (link->resumed_chain == NULL || sk_X509_num(link->resumed_chain) < 1 ||
-        X509_cmp(sk_X509_value(link->resumed_chain, 0), leaf) != 0)
+        X509_cmp(sk_X509_value(link->resumed_chain, 0), leaf) != 0 ||
+        !cinch_access_holds(settings, link->resumed_chain, 1, link->report))
         return 0;
     link->verified = 1;
     link->verified_at = cinch_clock_us();

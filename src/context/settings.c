@@ -1,7 +1,10 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/openssl.h"
+#include "context/access.h"
+#include "context/context.h"
 #include "context/extras.h"
+#include "context/revocation.h"
 #include "context/hosts.h"
 
 #include <openssl/evp.h>
@@ -43,12 +46,14 @@ cinch_settings *cinch_settings_copy(const cinch_settings *settings, cinch_error 
     copy->trust = settings->trust == NULL ? NULL : cinch_trust_ref(settings->trust);
     copy->identity = settings->identity == NULL ? NULL : cinch_identity_ref(settings->identity);
     copy->tickets = settings->tickets == NULL ? NULL : cinch_ring_ref(settings->tickets);
+    cinch_revocation_share(copy);
     int extras = cinch_extras_copy(copy, settings);
+    int access = cinch_access_copy(copy, settings);
     copy->hosts = settings->hosts == NULL ? NULL : cinch_hosts_ref(settings->hosts);
     copy->policy = cinch_policy_copy(settings->policy, err);
     copy->alpn =
         settings->alpn == NULL ? NULL : cinch_copy_bytes(settings->alpn, settings->alpn_size);
-    if (!extras || copy->policy == NULL || (copy->alpn == NULL) != (settings->alpn == NULL)) {
+    if (!extras || !access || copy->policy == NULL || (copy->alpn == NULL) != (settings->alpn == NULL)) {
         cinch_settings_free(copy);
         (void)cinch_fail_memory(err, "copying the settings of a context");
         return NULL;
@@ -64,10 +69,12 @@ void cinch_settings_free(cinch_settings *settings)
         cinch_trust_unref(settings->trust);
     cinch_identity_free(settings->identity);
     cinch_tickets_free(settings->tickets);
+    cinch_revocation_free(settings);
     cinch_extras_free(settings);
     cinch_hosts_unref(settings->hosts);
     cinch_policy_free(settings->policy);
     cinch_release(settings->alpn);
+    cinch_release(settings->allow);
     cinch_release(settings);
 }
 
@@ -84,21 +91,22 @@ static int hash_settings(const cinch_settings *s, EVP_MD_CTX *md)
                          s->resumption,       s->ticket_count,          (int)s->session_ids,
                          s->first_was_added};
     unsigned char trust[32] = {0};
+    const uintptr_t ring = (uintptr_t)s->tickets;
 
     if (s->trust != NULL)
         cinch_trust_digest(s->trust, trust);
     return EVP_DigestUpdate(md, plain, sizeof plain) == 1 &&
            EVP_DigestUpdate(md, trust, sizeof trust) == 1 &&
            /* A ring has no content to compare by: the same one or another. */
-           EVP_DigestUpdate(md, (const void *)&s->tickets, sizeof s->tickets) == 1 &&
+           EVP_DigestUpdate(md, &ring, sizeof ring) == 1 &&
            EVP_DigestUpdate(md, (const void *)&s->hosts, sizeof s->hosts) == 1 &&
            EVP_DigestUpdate(md, (const void *)&s->choose, sizeof s->choose) == 1 &&
            EVP_DigestUpdate(md, (const void *)&s->choose_arg, sizeof s->choose_arg) == 1 &&
            (s->identity == NULL ||
             EVP_DigestUpdate(md, s->identity->digest, sizeof s->identity->digest) == 1) &&
            (s->alpn == NULL || EVP_DigestUpdate(md, s->alpn, s->alpn_size) == 1) &&
-           cinch_extras_hash(s, md) &&
-           cinch_policy_hash(s->policy, md) == 1;
+           cinch_extras_hash(s, md) && cinch_access_hash(s, md) &&
+           cinch_revocation_hash(s, md) && cinch_policy_hash(s->policy, md) == 1;
 }
 
 cinch_status cinch_settings_digest(const cinch_settings *settings, unsigned char digest[32],

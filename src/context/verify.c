@@ -8,9 +8,13 @@
 #include "base/certificate.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/openssl.h"
+#include "context/access.h"
 #include "context/link.h"
+#include "context/profile.h"
 #include "context/psk.h"
 #include "context/resume.h"
+#include "context/revocation.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -51,7 +55,8 @@ static int set_expectations(X509_STORE_CTX *store_ctx, const cinch_settings *set
     return X509_VERIFY_PARAM_set_purpose(param, purpose) == 1 &&
            X509_VERIFY_PARAM_set_trust(param, trust) == 1 &&
            X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_TRUSTED_FIRST |
-                                                  X509_V_FLAG_PARTIAL_CHAIN) == 1 &&
+                                                  X509_V_FLAG_PARTIAL_CHAIN |
+                                                  X509_V_FLAG_POLICY_CHECK) == 1 &&
            X509_VERIFY_PARAM_get_depth(param) == settings->verify_depth;
 }
 
@@ -132,39 +137,161 @@ static int verify_chain(X509_STORE_CTX *store_ctx, const cinch_settings *setting
     return 0;
 }
 
-int cinch_verify_callback(X509_STORE_CTX *store_ctx, void *arg)
+/* The rules of the profile on a chain that OpenSSL has passed. */
+static int check_profile(X509_STORE_CTX *store_ctx, cinch_link *link, cinch_finding *finding)
 {
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-    cinch_link *link = cinch_link_of(ssl);
-    int64_t now = cinch_clock_wall();
+    if (cinch_profile_check(link->derived->settings, X509_STORE_CTX_get0_chain(store_ctx), finding))
+        return 1;
+    return refuse(store_ctx,
+                  finding->no_memory ? X509_V_ERR_OUT_OF_MEM : X509_V_ERR_APPLICATION_VERIFICATION,
+                  finding->depth, finding->x);
+}
 
-    (void)arg;
-    if (link == NULL)
-        return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0, NULL);
+/* OpenSSL says little of a certificate that it cannot make sense of. */
+static int is_vague(int code)
+{
+    return code == X509_V_ERR_UNSPECIFIED || code == X509_V_ERR_INVALID_EXTENSION ||
+           code == X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION ||
+           code == X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX ||
+           code == X509_V_ERR_UNSUPPORTED_NAME_SYNTAX || code == X509_V_ERR_SUBTREE_MINMAX;
+}
+
+/* An issuer with damaged extensions is passed over, as if it had not been sent. */
+static X509 *find_damaged(const STACK_OF(X509) * sent, int *depth)
+{
+    for (int i = 0; i < sk_X509_num(sent); i++) {
+        X509 *x = sk_X509_value(sent, i);
+
+        *depth = i;
+        if (X509_check_purpose(x, -1, 0) != 1 || X509_get_extension_flags(x) & EXFLAG_INVALID)
+            return x;
+    }
+    return NULL;
+}
+
+/* Which rule does the certificate break that OpenSSL stumbled over? */
+static void make_clear(X509_STORE_CTX *store_ctx, const cinch_settings *settings,
+                       cinch_finding *finding)
+{
+    int code = X509_STORE_CTX_get_error(store_ctx),
+        depth = X509_STORE_CTX_get_error_depth(store_ctx);
+    const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store_ctx);
+    int count = sk_X509_num(chain);
+    X509 *x = X509_STORE_CTX_get_current_cert(store_ctx);
+
+    if (cinch_openssl_out_of_memory(ERR_peek_error()))
+        return;
+    if (code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY)
+        x = find_damaged(X509_STORE_CTX_get0_untrusted(store_ctx), &depth);
+    else if (!is_vague(code))
+        return;
+    int found = x != NULL &&
+                cinch_profile_suspect(settings, x, depth, depth > 0 && depth == count - 1, finding);
+    /* It names the one whose name it compared, and the fault is in the constraint. */
+    for (int i = 0; !found && is_vague(code) && i < count; i++)
+        found = cinch_profile_suspect(settings, sk_X509_value(chain, i), i, i > 0 && i == count - 1,
+                                      finding);
+    if (!found)
+        return;
+    (void)refuse(store_ctx,
+                 finding->no_memory ? X509_V_ERR_OUT_OF_MEM : X509_V_ERR_APPLICATION_VERIFICATION,
+                 finding->depth, finding->x);
+}
+
+/* Pins, rules on clients, the program's own callback: on a chain that has passed all else. */
+static int check_access(X509_STORE_CTX *store_ctx, const cinch_link *link)
+{
     const cinch_settings *settings = link->derived->settings;
+    int verified = !settings->skip_verification;
+    const STACK_OF(X509) *chain =
+        verified ? X509_STORE_CTX_get0_chain(store_ctx) : X509_STORE_CTX_get0_untrusted(store_ctx);
+
+    if (!cinch_access_applies(settings) ||
+        cinch_access_holds(settings, chain, verified, link->report))
+        return 1;
+    return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0,
+                  X509_STORE_CTX_get0_cert(store_ctx));
+}
+
+/* libssl makes the alert of the code; for ours it knows handshake_failure only, which says nothing. */
+static void choose_alert(X509_STORE_CTX *store_ctx, const cinch_finding *finding)
+{
+    int code = X509_STORE_CTX_get_error(store_ctx);
+
+    if (code != X509_V_ERR_APPLICATION_VERIFICATION)
+        return;
+    /* certificate_unknown, as for all that libssl does not list. */
+    if (!finding->found)
+        code = X509_V_ERR_INVALID_NON_CA;
+    else if (finding->rule == CINCH_RULE_EKU_REQUIRED || finding->rule == CINCH_RULE_KEY_USAGE)
+        code = X509_V_ERR_INVALID_PURPOSE; /* unsupported_certificate */
+    else
+        code = X509_V_ERR_CERT_REJECTED; /* bad_certificate */
+    X509_STORE_CTX_set_error(store_ctx, code);
+}
+
+static int check_all(X509_STORE_CTX *store_ctx, cinch_link *link, SSL *ssl, int64_t now,
+                     cinch_finding *finding)
+{
+    const cinch_settings *settings = link->derived->settings;
+
+    if (X509_STORE_CTX_get0_cert(store_ctx) == NULL)
+        return refuse(store_ctx, X509_V_ERR_UNSPECIFIED, 0, NULL);
+    if (settings->skip_verification)
+        return check_name(store_ctx, link) && check_access(store_ctx, link);
+    if (!cinch_profile_fits(X509_STORE_CTX_get0_cert(store_ctx),
+                            X509_STORE_CTX_get0_untrusted(store_ctx), finding))
+        return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0, finding->x);
+    if (!verify_chain(store_ctx, settings, now)) {
+        make_clear(store_ctx, settings, finding);
+        return 0;
+    }
+    if (!check_name(store_ctx, link) || !check_profile(store_ctx, link, finding) ||
+        !cinch_revocation_check(store_ctx, link, now) || !check_access(store_ctx, link))
+        return 0;
+    if (ssl != NULL && !cinch_resume_remember(link, ssl, X509_STORE_CTX_get0_chain(store_ctx)))
+        return refuse(store_ctx, X509_V_ERR_OUT_OF_MEM, 0, NULL);
+    return 1;
+}
+
+int cinch_verify_peer(X509_STORE_CTX *store_ctx, cinch_link *link, SSL *ssl, int64_t now)
+{
+    cinch_finding finding = {0};
+
     link->verified = 0;
     link->chain_is_verified = 0;
-    if (cinch_psk_only(settings)) {
-        cinch_psk_refuse(link);
-        return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0, NULL);
-    }
-    int passed = settings->skip_verification || verify_chain(store_ctx, settings, now);
-    int chain_passed = passed && !settings->skip_verification;
-    passed = passed && check_name(store_ctx, link);
-    if (chain_passed && passed &&
-        !cinch_resume_remember(link, ssl, X509_STORE_CTX_get0_chain(store_ctx)))
-        passed = refuse(store_ctx, X509_V_ERR_OUT_OF_MEM, 0, NULL);
-    link->verified_at = cinch_clock_us();
-    if (!passed) {
+    if (!check_all(store_ctx, link, ssl, now, &finding)) {
+        link->finding = &finding;
         cinch_verify_explain(store_ctx, link, now, link->report);
-        sk_X509_pop_free(link->sent, X509_free);
-        link->sent = X509_chain_up_ref(X509_STORE_CTX_get0_untrusted(store_ctx));
+        link->finding = NULL;
+        choose_alert(store_ctx, &finding);
         ERR_clear_error();
         return 0;
     }
     X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
     ERR_clear_error();
-    link->chain_is_verified = chain_passed;
-    link->verified = chain_passed;
+    link->verified = link->chain_is_verified = !link->derived->settings->skip_verification;
     return 1;
+}
+
+int cinch_verify_callback(X509_STORE_CTX *store_ctx, void *arg)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+    cinch_link *link = cinch_link_of(ssl);
+
+    (void)arg;
+    if (link == NULL)
+        return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0, NULL);
+    if (cinch_psk_only(link->derived->settings)) {
+        link->verified = link->chain_is_verified = 0;
+        cinch_psk_refuse(link);
+        return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0, NULL);
+    }
+    int passed = cinch_verify_peer(store_ctx, link, ssl, cinch_clock_wall());
+    link->verified_at = cinch_clock_us();
+    if (!passed) {
+        sk_X509_pop_free(link->sent, X509_free);
+        link->sent = X509_chain_up_ref(X509_STORE_CTX_get0_untrusted(store_ctx));
+    }
+    return passed;
 }

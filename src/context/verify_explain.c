@@ -4,12 +4,13 @@
 #include "base/fail.h"
 #include "context/profile.h"
 #include "context/refusal.h"
+#include "context/revocation.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <string.h>
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #define TEXT 512
 
@@ -133,7 +134,6 @@ static void explain_weak(const cinch_refusal *r)
     cinch_refusal_show(r, r->subject);
 }
 
-static void explain_other(const cinch_refusal *r)
 /* Which rule, where it is written, whose certificate, and what can be done without a new one. */
 static void explain_rule(const cinch_refusal *r, const cinch_finding *finding)
 {
@@ -154,15 +154,16 @@ static void explain_rule(const cinch_refusal *r, const cinch_finding *finding)
                       name);
 }
 
+static void explain_other(const cinch_refusal *r)
 {
     cinch_cause cause = CINCH_CAUSE_CHAIN_RULE;
 
-    if (r->code == X509_V_ERR_CERT_REVOKED)
     if (r->code == X509_V_ERR_APPLICATION_VERIFICATION && r->link->finding != NULL &&
         r->link->finding->found) {
         explain_rule(r, r->link->finding);
         return;
     }
+    if (r->code == X509_V_ERR_CERT_REVOKED)
         cause = CINCH_CAUSE_REVOKED;
     if (r->code == X509_V_ERR_CERT_SIGNATURE_FAILURE)
         cause = CINCH_CAUSE_BAD_SIGNATURE;
@@ -213,6 +214,10 @@ static void explain(const cinch_refusal *r)
     case X509_V_ERR_INVALID_CA:
     case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
         explain_purpose(r);
+        break;
+    case X509_V_ERR_CERT_REVOKED:
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+        cinch_explain_revocation(r);
         break;
     case X509_V_ERR_EE_KEY_TOO_SMALL:
     case X509_V_ERR_CA_KEY_TOO_SMALL:
