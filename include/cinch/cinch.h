@@ -20,6 +20,7 @@
 #include <cinch/tickets.h>
 #include <cinch/trust.h>
 #include <cinch/version.h>
+#include <cinch/watch.h>
 #include <cinch/verify.h>
 
 #endif
