@@ -13,6 +13,7 @@
 #define CINCH_BINDING_H
 
 #include <cinch/conn.h>
+#include <cinch/stream.h>
 
 CINCH_BEGIN_DECLS
 
@@ -28,9 +29,10 @@ typedef enum cinch_binding {
  * error says what to use instead: tls-unique on TLS 1.3 (RFC 8446, C.5) and on a connection that was
  * resumed without the extended master secret; tls-exporter without that (RFC 9266, 4.2);
  * tls-server-end-point for a certificate whose signature has no digest of its own, such as Ed25519
- * (RFC 5929, 4.1), and where a pre-shared key stands for the certificate.
+ * (RFC 5929, 4.1), and where a pre-shared key stands for the certificate. For a stream give
+ * cinch_stream_conn().
  */
-CINCH_API cinch_status cinch_conn_binding(cinch_conn *conn, cinch_binding kind, void *buf,
+CINCH_API cinch_status cinch_conn_binding(const cinch_conn *conn, cinch_binding kind, void *buf,
                                           size_t size, size_t *n, cinch_error *err);
 
 /*
@@ -39,9 +41,9 @@ CINCH_API cinch_status cinch_conn_binding(cinch_conn *conn, cinch_binding kind, 
  * none; with TLS 1.2 none and empty differ). Refused on TLS 1.2 without the extended master secret
  * (RFC 7627, 5.4): there the key may be another connection's as well.
  */
-CINCH_API cinch_status cinch_conn_export(cinch_conn *conn, const char *label, const void *context,
-                                         size_t context_size, void *buf, size_t size,
-                                         cinch_error *err);
+CINCH_API cinch_status cinch_conn_export(const cinch_conn *conn, const char *label,
+                                         const void *context, size_t context_size, void *buf,
+                                         size_t size, cinch_error *err);
 
 /*
  * cinch_conn_key_update changes the keys that CONN sends with (RFC 8446, 4.6.3), and asks the peer
@@ -50,6 +52,9 @@ CINCH_API cinch_status cinch_conn_export(cinch_conn *conn, const char *label, co
  * a peer that changes its own more than 32 times without sending data is cut off.
  */
 CINCH_API cinch_status cinch_conn_key_update(cinch_conn *conn, int request, cinch_error *err);
+
+/* cinch_stream_key_update does cinch_conn_key_update() for STREAM, and sends the message. */
+CINCH_API cinch_status cinch_stream_key_update(cinch_stream *stream, int request, cinch_error *err);
 
 /*
  * cinch_conn_ask_certificate makes a TLS 1.3 server ask its client for a certificate now (post-
@@ -62,6 +67,12 @@ CINCH_API cinch_status cinch_conn_key_update(cinch_conn *conn, int request, cinc
  * after it.
  */
 CINCH_API cinch_status cinch_conn_ask_certificate(cinch_conn *conn, cinch_error *err);
+
+/*
+ * cinch_stream_ask_certificate does cinch_conn_ask_certificate() for STREAM, and sends the request. The
+ * answer comes with a later cinch_stream_read().
+ */
+CINCH_API cinch_status cinch_stream_ask_certificate(cinch_stream *stream, cinch_error *err);
 
 /*
  * cinch_context_late_certificate makes a client offer post-handshake authentication (ON not 0): the

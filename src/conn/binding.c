@@ -111,7 +111,7 @@ static cinch_status exporter(const cinch_conn *conn, unsigned char *out, size_t 
     return cinch_fail_crypto(err, "making a channel binding");
 }
 
-cinch_status cinch_conn_binding(cinch_conn *conn, cinch_binding kind, void *buf, size_t size,
+cinch_status cinch_conn_binding(const cinch_conn *conn, cinch_binding kind, void *buf, size_t size,
                                 size_t *n, cinch_error *err)
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
@@ -150,7 +150,7 @@ cinch_status cinch_conn_binding(cinch_conn *conn, cinch_binding kind, void *buf,
     return status;
 }
 
-cinch_status cinch_conn_export(cinch_conn *conn, const char *label, const void *context,
+cinch_status cinch_conn_export(const cinch_conn *conn, const char *label, const void *context,
                                size_t context_size, void *buf, size_t size, cinch_error *err)
 {
     if (!cinch_enter(err))
