@@ -93,6 +93,7 @@ bool cli_fail_crypto(cinch_error *err, const char *what);
 extern const cli_command connect_command;
 extern const cli_command serve_command;
 extern const cli_command ca_command;
+extern const cli_command verify_command;
 extern const cli_command version_command;
 
 #endif

@@ -12,6 +12,7 @@ static const cli_command *const commands[] = {
     &connect_command,
     &serve_command,
     &ca_command,
+    &verify_command,
     &version_command,
 };
 
