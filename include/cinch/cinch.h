@@ -15,12 +15,13 @@
 #include <cinch/peer.h>
 #include <cinch/policy.h>
 #include <cinch/psk.h>
+#include <cinch/revocation.h>
 #include <cinch/session.h>
 #include <cinch/stream.h>
 #include <cinch/tickets.h>
 #include <cinch/trust.h>
+#include <cinch/verify.h>
 #include <cinch/version.h>
 #include <cinch/watch.h>
-#include <cinch/verify.h>
 
 #endif

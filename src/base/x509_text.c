@@ -186,7 +186,7 @@ int cinch_x509_is_ca(const X509 *x)
     return is_ca;
 }
 
-static int seconds(const ASN1_TIME *time, int64_t *out)
+int cinch_asn1_seconds(const ASN1_TIME *time, int64_t *out)
 {
     struct tm parts = {0};
 
@@ -199,7 +199,8 @@ static int seconds(const ASN1_TIME *time, int64_t *out)
 int cinch_x509_times(const X509 *x, int64_t *not_before, int64_t *not_after)
 {
     *not_before = *not_after = 0;
-    return seconds(X509_get0_notBefore(x), not_before) && seconds(X509_get0_notAfter(x), not_after);
+    return cinch_asn1_seconds(X509_get0_notBefore(x), not_before) &&
+           cinch_asn1_seconds(X509_get0_notAfter(x), not_after);
 }
 
 char *cinch_x509_names(const X509 *x, char *buf, size_t size, size_t most)

@@ -28,6 +28,9 @@ char *cinch_x509_access(const X509 *x, int method, char *buf, size_t size);
 /* cinch_x509_key writes the kind of the public key and its group, and returns its size in bits. */
 int cinch_x509_key(const X509 *x, char *type, size_t type_size, char *group, size_t group_size);
 
+/* cinch_asn1_seconds gives TIME as seconds since 1970 UTC: 1, or 0 if it cannot be read. */
+int cinch_asn1_seconds(const ASN1_TIME *time, int64_t *out);
+
 /* cinch_x509_is_ca tells whether basicConstraints says CA. */
 int cinch_x509_is_ca(const X509 *x);
 

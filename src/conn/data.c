@@ -5,6 +5,7 @@
 #include "context/extras.h"
 #include "context/psk.h"
 #include "context/resume.h"
+#include "context/revocation.h"
 
 #include <limits.h>
 #include <openssl/err.h>
@@ -39,6 +40,9 @@ static cinch_status check_result(cinch_conn *conn, cinch_error *local)
         (!conn->link.verified || theirs == NULL || SSL_get_verify_result(conn->ssl) != X509_V_OK))
         return cinch_fail(local, CINCH_CAUSE_INTERNAL,
                           "the handshake ended without the peer having been verified");
+    if (!settings->is_server && !resumed && theirs != NULL && !cinch_revocation_passed(&conn->link))
+        return cinch_fail(local, CINCH_CAUSE_INTERNAL,
+                          "the handshake ended without the OCSP response having been checked");
     if (settings->is_server && theirs == NULL)
         conn->link.verified = 0;
     if (secret) {
@@ -95,11 +99,11 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
     }
     conn->link.report = &local;
     int result = whole(conn, SSL_do_handshake(conn->ssl), &local);
+    int open = result == 1 && check_result(conn, &local) == CINCH_OK;
     conn->link.report = NULL;
     if (open) {
         conn->finished_at = cinch_clock_us();
         conn->state = CINCH_STATE_OPEN;
-    int open = result == 1 && check_result(conn, &local) == CINCH_OK;
         conn->handshake_done = 1;
         keep_server_name(conn);
         cinch_resume_commit(&conn->link);

@@ -177,6 +177,7 @@ void cinch_explain_alert(const cinch_conn *conn, cinch_error *local)
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
     case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE:
     case SSL_AD_CERTIFICATE_EXPIRED:
     case SSL_AD_CERTIFICATE_UNKNOWN:
     case SSL_AD_UNKNOWN_CA:

@@ -85,6 +85,27 @@ cinch_crl_lists *cinch_crl_lists_of(const unsigned char *bytes, size_t size, con
     return lists;
 }
 
+/*
+ * 1 if KEY has signed CRL, 0 if not, -1 when memory runs out. OpenSSL does not always say that it was
+ * memory, and "not signed" would mean "does not count": so no is asked for twice.
+ */
+static int verify(X509_CRL *crl, EVP_PKEY *key)
+{
+    int result = 0;
+
+    for (int i = 0; i < 2 && result != 1; i++) {
+        ERR_clear_error();
+        result = X509_CRL_verify(crl, key);
+        if (result != 1 && (cinch_openssl_out_of_memory(ERR_peek_error()) ||
+                            cinch_openssl_out_of_memory(ERR_peek_last_error())))
+            result = -1;
+        else if (result != 1)
+            result = 0;
+    }
+    ERR_clear_error();
+    return result;
+}
+
 int cinch_crl_signed(cinch_crl *crl, X509 *issuer)
 {
     unsigned char print[32];
@@ -104,14 +125,10 @@ int cinch_crl_signed(cinch_crl *crl, X509 *issuer)
     /* RFC 5280, 6.3.3 (f): whoever has key usage needs cRLSign. Without the extension: all ones. */
     if ((X509_get_key_usage(issuer) & X509v3_KU_CRL_SIGN) == 0)
         return 0;
-    ERR_clear_error();
-    int result = X509_CRL_verify(crl->crl, key);
-    /* A signature of somebody else shows as 0, or as an error when the kind of key is another. */
-    if (result != 1 && (cinch_openssl_out_of_memory(ERR_peek_error()) ||
-                        cinch_openssl_out_of_memory(ERR_peek_last_error())))
+    int result = verify(crl->crl, key);
+    if (result < 0)
         return -1;
-    ERR_clear_error();
-    if (result != 1)
+    if (result == 0)
         return 0;
     pthread_mutex_lock(&lock);
     memcpy(crl->signer, print, sizeof print);

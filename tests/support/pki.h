@@ -140,6 +140,13 @@ typedef struct pki_crl_spec {
     long next_update; /* seconds from now; 0: in seven days */
     long number;
     const char *digest; /* "sha256" by default */
+    bool no_next_update;
+    int reason;        /* of all the entries, as CRLReason plus 1; 0: none */
+    const char *scope; /* issuingDistributionPoint in OpenSSL's syntax: "critical,onlyuser:TRUE" */
+    const char *critical; /* OID of a critical extension that nobody knows */
+    bool delta;
+    bool indirect_entry; /* an entry names an issuer of its own */
+    bool corrupt_signature;
 } pki_crl_spec;
 
 /* pki_crl returns the issuer's revocation list as PEM. NULL for `spec` is an empty list. */

@@ -2,6 +2,7 @@
 #include "pki.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,7 +116,28 @@ unsigned char *pki_pkcs12(const pki_cert *cert, const pki_cert *const chain[], s
     return take_buffer(buffer, len);
 }
 
-static void revoke(X509_CRL *crl, const ASN1_INTEGER *serial, ASN1_TIME *when)
+static void add_entry_extensions(X509_REVOKED *entry, const pki_crl_spec *spec)
+{
+    if (spec->reason != 0) {
+        ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
+
+        pki_need(reason != NULL && ASN1_ENUMERATED_set(reason, spec->reason - 1) == 1, "reason");
+        pki_need(X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason, 0, 0) == 1, "reason");
+        ASN1_ENUMERATED_free(reason);
+    }
+    if (spec->indirect_entry) {
+        GENERAL_NAMES *names = GENERAL_NAMES_new();
+        GENERAL_NAME *name = a2i_GENERAL_NAME(NULL, NULL, NULL, GEN_DNS, "other.test", 0);
+
+        pki_need(names != NULL && name != NULL && sk_GENERAL_NAME_push(names, name) > 0, "names");
+        pki_need(X509_REVOKED_add1_ext_i2d(entry, NID_certificate_issuer, names, 1, 0) == 1,
+                 "certificate issuer");
+        GENERAL_NAMES_free(names);
+    }
+}
+
+static void revoke(X509_CRL *crl, const pki_crl_spec *spec, const ASN1_INTEGER *serial,
+                   ASN1_TIME *when)
 {
     X509_REVOKED *entry = X509_REVOKED_new();
     ASN1_INTEGER *copy = ASN1_INTEGER_dup(serial);
@@ -123,6 +145,7 @@ static void revoke(X509_CRL *crl, const ASN1_INTEGER *serial, ASN1_TIME *when)
     pki_need(entry != NULL && copy != NULL, "memory");
     pki_need(X509_REVOKED_set_serialNumber(entry, copy) == 1, "revoked serial number");
     pki_need(X509_REVOKED_set_revocationDate(entry, when) == 1, "revocation date");
+    add_entry_extensions(entry, spec);
     pki_need(X509_CRL_add0_revoked(crl, entry) == 1, "revoked certificate");
     ASN1_INTEGER_free(copy);
 }
@@ -132,11 +155,11 @@ static void revoke_all(X509_CRL *crl, const pki_crl_spec *spec, ASN1_TIME *when)
     for (size_t i = 0; i < 8 && spec->serials[i] != NULL; i++) {
         ASN1_INTEGER *serial = pki_serial(spec->serials[i]);
 
-        revoke(crl, serial, when);
+        revoke(crl, spec, serial, when);
         ASN1_INTEGER_free(serial);
     }
     for (size_t i = 0; i < 8 && spec->certs[i] != NULL; i++)
-        revoke(crl, X509_get0_serialNumber(spec->certs[i]->cert), when);
+        revoke(crl, spec, X509_get0_serialNumber(spec->certs[i]->cert), when);
     pki_need(X509_CRL_sort(crl) == 1, "sorting the revoked");
 }
 
@@ -162,6 +185,45 @@ static void add_crl_extensions(X509_CRL *crl, const pki_cert *issuer, long numbe
     }
 }
 
+/* What makes a list another one than usual. */
+static void add_crl_oddities(X509_CRL *crl, const pki_crl_spec *spec)
+{
+    if (spec->scope != NULL) {
+        X509_EXTENSION *scope =
+            X509V3_EXT_conf_nid(NULL, NULL, NID_issuing_distribution_point, spec->scope);
+
+        pki_need(scope != NULL && X509_CRL_add_ext(crl, scope, -1) == 1, "CRL scope");
+        X509_EXTENSION_free(scope);
+    }
+    if (spec->delta) {
+        ASN1_INTEGER *base = ASN1_INTEGER_new();
+
+        pki_need(base != NULL && ASN1_INTEGER_set(base, 1) == 1, "delta");
+        pki_need(X509_CRL_add1_ext_i2d(crl, NID_delta_crl, base, 1, 0) == 1, "delta");
+        ASN1_INTEGER_free(base);
+    }
+    if (spec->critical != NULL) {
+        ASN1_OBJECT *oid = OBJ_txt2obj(spec->critical, 1);
+        ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+        X509_EXTENSION *extension = X509_EXTENSION_create_by_OBJ(NULL, oid, 1, value);
+
+        pki_need(extension != NULL && X509_CRL_add_ext(crl, extension, -1) == 1, "extension");
+        X509_EXTENSION_free(extension);
+        ASN1_OCTET_STRING_free(value);
+        ASN1_OBJECT_free(oid);
+    }
+}
+
+static void corrupt_crl(X509_CRL *crl)
+{
+    const ASN1_BIT_STRING *signature = NULL;
+
+    X509_CRL_get0_signature(crl, &signature, NULL);
+    /* The last byte belongs to the number, whatever the key. */
+    ((unsigned char *)(uintptr_t)ASN1_STRING_get0_data(
+        signature))[ASN1_STRING_length(signature) - 1] ^= 1;
+}
+
 static ASN1_TIME *from_now(long seconds)
 {
     ASN1_TIME *when = X509_gmtime_adj(NULL, seconds);
@@ -182,11 +244,15 @@ char *pki_crl(const pki_cert *issuer, const pki_crl_spec *spec)
     pki_need(crl != NULL && X509_CRL_set_version(crl, 1) == 1, "CRL");
     pki_need(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->cert)) == 1, "issuer");
     pki_need(X509_CRL_set1_lastUpdate(crl, from) == 1, "thisUpdate");
-    pki_need(X509_CRL_set1_nextUpdate(crl, until) == 1, "nextUpdate");
+    if (!wanted->no_next_update)
+        pki_need(X509_CRL_set1_nextUpdate(crl, until) == 1, "nextUpdate");
     revoke_all(crl, wanted, from);
     add_crl_extensions(crl, issuer, wanted->number);
+    add_crl_oddities(crl, wanted);
     pki_need(X509_CRL_sign(crl, issuer->key, pki_signing_digest(issuer->key, wanted->digest)) > 0,
              "CRL signature");
+    if (wanted->corrupt_signature)
+        corrupt_crl(crl);
     pki_need(PEM_write_bio_X509_CRL(buffer, crl) == 1, "CRL as PEM");
     ASN1_TIME_free(from);
     ASN1_TIME_free(until);
