@@ -73,7 +73,7 @@ static int from_terminal(char *buf, size_t size, const char *what)
     return length;
 }
 
-static int ask(char *buf, size_t size, const char *what, void *arg)
+int cli_password(char *buf, size_t size, const char *what, void *arg)
 {
     const cli_identity *identity = arg;
 
@@ -90,20 +90,25 @@ static bool ends_with(const char *text, const char *suffix)
     return a >= b && strcasecmp(text + a - b, suffix) == 0;
 }
 
+void cli_identity_source(const cli_identity *identity, cinch_identity_source *source)
+{
+    if (ends_with(identity->cert_file, ".p12") || ends_with(identity->cert_file, ".pfx"))
+        source->pkcs12_file = identity->cert_file;
+    else
+        source->file = identity->cert_file;
+    source->key_file = identity->key_file;
+}
+
 bool cli_identity_use(cinch_context *ctx, const cli_identity *identity, cinch_error *err)
 {
     cli_identity mine = *identity;
-    cinch_identity_source source = {.ask = ask, .ask_arg = &mine};
+    cinch_identity_source source = {.ask = cli_password, .ask_arg = &mine};
     cinch_identity *loaded;
     bool ok;
 
     if (identity->cert_file == NULL)
         return true;
-    if (ends_with(identity->cert_file, ".p12") || ends_with(identity->cert_file, ".pfx"))
-        source.pkcs12_file = identity->cert_file;
-    else
-        source.file = identity->cert_file;
-    source.key_file = identity->key_file;
+    cli_identity_source(identity, &source);
     loaded = cinch_identity_load(&source, err);
     ok = cinch_context_identity(ctx, loaded, err) == CINCH_OK;
     cinch_identity_free(loaded);

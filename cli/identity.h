@@ -10,6 +10,12 @@ typedef struct cli_identity {
     const char *password_file; /* its first line; NULL: ask on the terminal */
 } cli_identity;
 
+/* cli_password is a cinch_password_callback for the cli_identity ARG. */
+int cli_password(char *buf, size_t size, const char *what, void *arg);
+
+/* cli_identity_source sets the files of SOURCE, which are borrowed. */
+void cli_identity_source(const cli_identity *identity, cinch_identity_source *source);
+
 /*
  * cli_identity_use reads the identity and gives it to CTX. Nothing happens if no file is named.
  */

@@ -138,7 +138,8 @@ static int check(serve_options *o, int argc, char **argv)
     return 0;
 }
 
-static cinch_context *make_context(const serve_options *o, development *dev, cinch_error *err)
+static cinch_context *make_context(const serve_options *o, development *dev, serve_watch **watch,
+                                   cinch_error *err)
 {
     cinch_context *ctx = cinch_context_server(err);
     const char *alpn = o->alpn != NULL ? o->alpn : "http/1.1";
@@ -151,9 +152,9 @@ static cinch_context *make_context(const serve_options *o, development *dev, cin
     }
     if (o->alpn != NULL || !o->echo)
         (void)cinch_context_alpn(ctx, alpn, err);
-    if (o->identity.cert_file != NULL)
-        (void)cli_identity_use(ctx, &o->identity, err);
-    else if (!cinch_error_is_set(err))
+    if (o->identity.cert_file != NULL || o->client_ca != NULL)
+        *watch = serve_watch_new(ctx, &o->identity, o->client_ca, o->json, err);
+    if (o->identity.cert_file == NULL && !cinch_error_is_set(err))
         (void)serve_development_identity(ctx, o->ca_dir, o->host, &dev->ca, &dev->made, err);
     return ctx;
 }
@@ -223,10 +224,11 @@ static void serve(const serve_options *o, cinch_error *err)
     development dev = {NULL, false};
     cinch_context *ctx = NULL;
     cinch_listener *listener = NULL;
+    serve_watch *watch = NULL;
 
     if (!open_root(o, &settings, err))
         return;
-    ctx = make_context(o, &dev, err);
+    ctx = make_context(o, &dev, &watch, err);
     listener = cinch_listen(ctx, o->host, o->port, err);
     if (!o->echo)
         (void)cinch_listener_timeouts(listener, &timeouts, err);
@@ -235,6 +237,7 @@ static void serve(const serve_options *o, cinch_error *err)
         tell_start(o, listener, &dev);
         serve_pool_run(&settings, listener, o->once, err);
     }
+    serve_watch_free(watch);
     cinch_listener_free(listener);
     cinch_context_free(ctx);
     free(dev.ca);

@@ -3,6 +3,7 @@
 #define CINCH_CLI_SERVE_H
 
 #include "http.h"
+#include "identity.h"
 
 #include <sys/stat.h>
 
@@ -68,6 +69,19 @@ bool serve_pool_prepare(cinch_listener *listener, cinch_error *err);
  */
 void serve_pool_run(const serve_settings *settings, cinch_listener *listener, bool once,
                     cinch_error *err);
+
+/* ---- serve_watch.c ---- */
+
+/*
+ * serve_watch_new gives IDENTITY (its cert_file may be NULL) to CTX, and again whenever its files
+ * change; one line tells of it, and of a change of the file CLIENT_CA (may be NULL). Never NULL.
+ */
+typedef struct serve_watch serve_watch;
+
+serve_watch *serve_watch_new(cinch_context *ctx, const cli_identity *identity,
+                             const char *client_ca, bool json, cinch_error *err);
+
+void serve_watch_free(serve_watch *watch);
 
 /* ---- serve_identity.c ---- */
 
