@@ -24,17 +24,6 @@
 #define SWAPS 51 /* odd: the last one is new */
 #define LATE 4   /* connections of each client after the last swap */
 
-/*
- * libcrypto is not instrumented, so that the atomics by which threads hand over its objects are
- * invisible to the thread sanitizer: what libcrypto itself calls does not count here.
- */
-const char *__tsan_default_suppressions(void);
-
-const char *__tsan_default_suppressions(void)
-{
-    return "called_from_lib:libcrypto.so\n";
-}
-
 static duo both;
 static pki_cert *renewed;
 static char *old_pem, *new_pem;
