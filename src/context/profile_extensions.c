@@ -253,9 +253,13 @@ int cinch_rule_eku_pure(const cinch_suspect *s)
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
         if (has_purpose(purposes, foreign[i]))
             mixed = foreign[i];
+    int damaged = there && purposes == NULL;
     sk_ASN1_OBJECT_pop_free(purposes, ASN1_OBJECT_free);
     if (!there)
         return 1;
+    if (damaged)
+        return cinch_broken(s, CINCH_RULE_EKU_PURE, extended_key_usage,
+                            "its extendedKeyUsage cannot be read");
     if (s->is_anchor && !s->is_leaf && s->is_self_issued)
         return cinch_broken(s, CINCH_RULE_EKU_PURE, "BR, 7.1.2.1.2",
                             "it is a root and has an extendedKeyUsage");
