@@ -102,6 +102,7 @@ CINCH_API cinch_status cinch_context_allow_all(cinch_context *ctx, cinch_error *
  * every other check has passed, and returns 1 to let the peer in. Anything else refuses it; the text
  * that it writes into WHY (SIZE bytes, "" before) is shown in this side's error. It is called for
  * resumed connections too, from the thread that does the handshake; CHAIN is gone when it returns.
+ * Where the chain is not verified it gets the peer's own certificate alone.
  */
 typedef int (*cinch_chain_callback)(cinch_certificate *const *chain, size_t count, char *why,
                                     size_t size, void *arg);

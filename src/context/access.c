@@ -87,16 +87,14 @@ static int is_allowed(const cinch_settings *s, const X509 *leaf, cinch_error *re
     return 0;
 }
 
-static int is_pinned(const cinch_settings *s, const STACK_OF(X509) * chain, int verified,
-                     cinch_error *report)
+static int is_pinned(const cinch_settings *s, const STACK_OF(X509) * chain, cinch_error *report)
 {
     unsigned char digest[32];
     char text[65] = "";
 
     if (!s->pinned || s->is_server)
         return 1;
-    /* What stands above the leaf in an unverified chain is whatever the peer likes to send. */
-    for (int i = 0; i < sk_X509_num(chain) && (verified || i == 0); i++) {
+    for (int i = 0; i < sk_X509_num(chain); i++) {
         if (!cinch_x509_key_digest(sk_X509_value(chain, i), digest))
             continue;
         if (memcmp(digest, s->pins[0], 32) == 0 || memcmp(digest, s->pins[1], 32) == 0)
@@ -151,16 +149,28 @@ int cinch_access_applies(const cinch_settings *settings)
            (settings->is_server ? settings->allow_size != 0 : settings->pinned);
 }
 
-int cinch_access_holds(const cinch_settings *settings, const STACK_OF(X509) * chain, int verified,
+int cinch_access_holds(const cinch_settings *settings, const STACK_OF(X509) * chain,
                        cinch_error *report)
 {
     if (!cinch_access_applies(settings))
         return 1;
     if (sk_X509_num(chain) < 1)
         return 0;
-    return is_pinned(settings, chain, verified, report) &&
+    return is_pinned(settings, chain, report) &&
            is_allowed(settings, sk_X509_value(chain, 0), report) &&
            callback_agrees(settings, chain, report);
+}
+
+int cinch_access_holds_leaf(const cinch_settings *settings, X509 *leaf, cinch_error *report)
+{
+    if (!cinch_access_applies(settings))
+        return 1;
+    /* Anybody can send a pinned certificate along; only the leaf's key is proved by the handshake. */
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    int holds = chain != NULL && leaf != NULL && sk_X509_push(chain, leaf) > 0 &&
+                cinch_access_holds(settings, chain, report);
+    sk_X509_free(chain);
+    return holds;
 }
 
 int cinch_access_copy(cinch_settings *copy, const cinch_settings *settings)

@@ -14,11 +14,14 @@
 #define CINCH_ALLOW_HEAD ((size_t)3)
 
 /*
- * cinch_access_holds tells whether whoever has CHAIN (leaf first) is let in: 1 or 0. Without a
- * verified chain (VERIFIED is 0) only the leaf's key counts for pins. REPORT may be NULL.
+ * cinch_access_holds tells whether whoever has the verified CHAIN (leaf first) is let in: 1 or 0.
+ * REPORT may be NULL.
  */
-int cinch_access_holds(const cinch_settings *settings, const STACK_OF(X509) * chain, int verified,
+int cinch_access_holds(const cinch_settings *settings, const STACK_OF(X509) * chain,
                        cinch_error *report);
+
+/* cinch_access_holds_leaf is for a peer whose chain is not verified: what is above counts for nothing. */
+int cinch_access_holds_leaf(const cinch_settings *settings, X509 *leaf, cinch_error *report);
 
 /* cinch_access_applies tells whether there is anything to look at: 1 or 0. */
 int cinch_access_applies(const cinch_settings *settings);

@@ -341,7 +341,7 @@ static int belongs(cinch_link *link, SSL_SESSION *session)
     STACK_OF(X509) *chain = take_chain(leaf, data + DATA_FIXED, size - DATA_FIXED);
     if (chain == NULL || !in_time(chain, now) || settings->client_auth == CINCH_CLIENT_AUTH_NONE ||
         /* The full handshake that follows says why. */
-        !cinch_access_holds(settings, chain, 1, NULL)) {
+        !cinch_access_holds(settings, chain, NULL)) {
         sk_X509_pop_free(chain, X509_free);
         return 0;
     }
@@ -440,7 +440,7 @@ int cinch_resume_accept_server(cinch_link *link, SSL *ssl)
         link->resumed_chain = remembered_chain(SSL_get_session(ssl));
     if (link->resumed_chain == NULL || sk_X509_num(link->resumed_chain) < 1 ||
         X509_cmp(sk_X509_value(link->resumed_chain, 0), leaf) != 0 ||
-        !cinch_access_holds(settings, link->resumed_chain, 1, link->report))
+        !cinch_access_holds(settings, link->resumed_chain, link->report))
         return 0;
     link->verified = 1;
     link->verified_at = cinch_clock_us();

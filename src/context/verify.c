@@ -202,15 +202,13 @@ static void make_clear(X509_STORE_CTX *store_ctx, const cinch_settings *settings
 static int check_access(X509_STORE_CTX *store_ctx, const cinch_link *link)
 {
     const cinch_settings *settings = link->derived->settings;
-    int verified = !settings->skip_verification;
-    const STACK_OF(X509) *chain =
-        verified ? X509_STORE_CTX_get0_chain(store_ctx) : X509_STORE_CTX_get0_untrusted(store_ctx);
+    X509 *leaf = X509_STORE_CTX_get0_cert(store_ctx);
 
-    if (!cinch_access_applies(settings) ||
-        cinch_access_holds(settings, chain, verified, link->report))
+    if (settings->skip_verification
+            ? cinch_access_holds_leaf(settings, leaf, link->report)
+            : cinch_access_holds(settings, X509_STORE_CTX_get0_chain(store_ctx), link->report))
         return 1;
-    return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0,
-                  X509_STORE_CTX_get0_cert(store_ctx));
+    return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0, leaf);
 }
 
 /* libssl makes the alert of the code; for ours it knows handshake_failure only, which says nothing. */
