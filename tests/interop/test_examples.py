@@ -142,6 +142,25 @@ def test_reload_takes_the_new_and_refuses_the_broken(ca, tmp_path):
         assert example("client", *client).out == b"hello\n"
 
 
+def test_watch_follows_its_files(ca, tmp_path):
+    identity, policy = tmp_path / "identity.pem", tmp_path / "policy"
+    identity.write_bytes((ca / "renamed.pem").read_bytes())
+    policy.write_text("default\n")
+    with Server("watch", identity, policy, "0") as running:
+        client = ("localhost", running.port, ca / "ca.pem")
+        assert example("client", *client).code == 6
+        identity.write_bytes((ca / "server.pem").read_bytes()[:-100])
+        running.wait_for("identity.pem: kept the old one: ")
+        identity.write_bytes((ca / "server.pem").read_bytes())
+        running.wait_for("identity.pem: in use now$")
+        assert example("client", *client).out == b"hello\n"
+        policy.write_text("modern\n")
+        running.wait_for("policy: in use now$")
+        assert programs.agreed(running.port, "--ca", ca / "ca.pem")["version"] == "TLSv1.3"
+        policy.write_text("none such\n")
+        running.wait_for("policy: kept the old one: ")
+
+
 @pytest.fixture
 def mutual(ca):
     with Server("mutual_server", ca / "server.pem", ca / "ca.pem", "alice@example.test",
