@@ -57,16 +57,22 @@ void cinch_listener_free(cinch_listener *listener)
     cinch_release(listener);
 }
 
+/* Now, and not with the first client: a server that cannot serve must not look like one. */
+static cinch_status check_context(cinch_context *ctx, cinch_error *err)
+{
+    if (ctx == NULL)
+        return cinch_fail_null(err, "context");
+    if (!cinch_context_is_server(ctx))
+        return cinch_fail(err, CINCH_CAUSE_MISUSE, "a client's context cannot accept connections");
+    return cinch_context_check(ctx, err);
+}
+
 cinch_listener *cinch_listen(cinch_context *ctx, const char *host, const char *port,
                              cinch_error *err)
 {
     if (!cinch_enter(err))
         return NULL;
-    if (ctx == NULL) {
-        cinch_fail_null(err, "context");
-        return NULL;
-    }
-    if (cinch_context_check(ctx, err) != CINCH_OK)
+    if (check_context(ctx, err) != CINCH_OK)
         return NULL;
     cinch_listener *listener = make(ctx, err);
     if (listener != NULL && cinch_bind_all(listener, host, port, err) != CINCH_OK) {
@@ -96,9 +102,7 @@ cinch_listener *cinch_listen_adopt(cinch_context *ctx, int fd, cinch_error *err)
 
     if (!cinch_enter(err))
         goto out;
-    if (ctx == NULL)
-        cinch_fail_null(err, "context");
-    else if (check_listening(fd, err) == CINCH_OK && cinch_context_check(ctx, err) == CINCH_OK)
+    if (check_context(ctx, err) == CINCH_OK && check_listening(fd, err) == CINCH_OK)
         listener = make(ctx, err);
     if (listener != NULL && cinch_listener_note(listener, fd, err) != CINCH_OK) {
         cinch_listener_free(listener);
