@@ -82,6 +82,9 @@ static cinch_settings *settings_with(const cinch_settings *base, cinch_identity 
     settings->identity = cinch_identity_ref(identity);
     cinch_hosts_unref(settings->hosts);
     settings->hosts = NULL;
+    /* It is for the certificate of the other identity. */
+    cinch_staple_unref(settings->staple);
+    settings->staple = NULL;
     settings->first_was_added = 0;
     settings->choose = NULL;
     settings->choose_arg = NULL;

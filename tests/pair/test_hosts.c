@@ -519,6 +519,61 @@ static void test_host_algorithms(void **state)
     }
 }
 
+/* Shared secrets are the host's: known there only, for either version, with whatever came first. */
+static void test_host_secrets(void **state)
+{
+    static const unsigned char secret[32] = {1, 2, 3, 4, 5};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        for (int first_too = 0; first_too < 2; first_too++) {
+            two_hosts h = make_hosts();
+            cinch_context *client = pair_client_context(family->root);
+            static const unsigned char other[32] = {9};
+
+            limit(client, versions[i], versions[i]);
+            assert_int_equal(cinch_context_psk(h.open, "us", secret, 32, 0, NULL), CINCH_OK);
+            if (first_too)
+                assert_int_equal(cinch_context_psk(h.server, "us", other, 32, 1, NULL), CINCH_OK);
+            assert_false(talk(client, h.server, "first.test").failed);
+            assert_true(talk(client, h.server, "open.test").failed);
+            assert_int_equal(cinch_context_psk(client, "us", secret, 32, 0, NULL), CINCH_OK);
+            assert_false(talk(client, h.server, "open.test").failed);
+            assert_true(talk(client, h.server, "first.test").failed);
+            assert_true(talk(client, h.server, "closed.test").failed);
+            cinch_context_free(client);
+            free_hosts(&h);
+        }
+}
+
+/* A first context with nothing but a secret has no identity; its hosts do. */
+static void test_secret_first(void **state)
+{
+    static const unsigned char secret[32] = {1, 2, 3, 4, 5};
+    cinch_context *server = cinch_context_server(NULL), *client = attacker(), *with = attacker();
+    cinch_context *host = server_for("host.test", PKI_KEY_P256);
+
+    (void)state;
+    assert_int_equal(cinch_context_psk(server, "us", secret, 32, 0, NULL), CINCH_OK);
+    assert_int_equal(cinch_context_host(server, "host.test", host, NULL), CINCH_OK);
+    assert_string_equal(talk(client, server, "host.test").leaf, "host.test");
+    assert_true(talk(client, server, "nobody.test").failed);
+    cinch_context_free(with);
+    with = cinch_context_client(NULL);
+    assert_int_equal(cinch_context_psk(with, "us", secret, 32, 0, NULL), CINCH_OK);
+    assert_false(talk(with, server, "nobody.test").failed);
+    assert_true(talk(with, server, "host.test").failed);
+    assert_int_equal(cinch_context_server_name_rule(server, CINCH_SERVER_NAME_KNOWN, NULL),
+                     CINCH_OK);
+    outcome o = talk(with, server, "nobody.test");
+    assert_int_equal(o.server_cause, CINCH_CAUSE_UNKNOWN_SERVER_NAME);
+    assert_non_null(strstr(o.server_evidence, "host.test"));
+    cinch_context_free(with);
+    cinch_context_free(client);
+    cinch_context_free(host);
+    cinch_context_free(server);
+}
+
 /* No tickets here, tickets there; never a ticket under libssl's own key. */
 static void test_host_tickets(void **state)
 {
@@ -972,6 +1027,8 @@ int main(void)
         cmocka_unit_test(test_host_rules),
         cmocka_unit_test(test_host_groups),
         cmocka_unit_test(test_host_algorithms),
+        cmocka_unit_test(test_host_secrets),
+        cmocka_unit_test(test_secret_first),
         cmocka_unit_test(test_host_tickets),
         cmocka_unit_test(test_name_changes),
         cmocka_unit_test(test_names),
