@@ -119,17 +119,20 @@ cinch_certificate *cinch_certificate_x509(const X509 *x, cinch_error *err)
         (void)cinch_fail_memory(err, "describing a certificate");
         return NULL;
     }
+    /* OpenSSL says "no such extension" and "no memory to read it" alike; the queue knows better. */
+    ERR_clear_error();
     cinch_certificate *c = &d->certificate;
     c->version = (int)X509_get_version(x) + 1;
     c->is_ca = cinch_x509_is_ca(x);
     if (!describe_times(c, x) || !describe_digests(c, &d->arena, x) ||
         !describe_subject(c, &d->arena, x) || !describe_names(c, &d->arena, x) ||
-        !describe_key(c, &d->arena, x) || !describe_urls(c, &d->arena, x)) {
+        !describe_key(c, &d->arena, x) || !describe_urls(c, &d->arena, x) ||
+        cinch_openssl_take_errors().out_of_memory) {
         cinch_certificate_free(c);
+        ERR_clear_error();
         (void)cinch_fail_memory(err, "describing a certificate");
         return NULL;
     }
-    ERR_clear_error();
     return c;
 }
 
@@ -143,12 +146,14 @@ cinch_certificate *cinch_certificate_der(const void *der, size_t size, cinch_err
     }
     X509 *x = cinch_x509_read(der, size);
     if (x == NULL) {
-        if (cinch_openssl_out_of_memory(ERR_peek_error())) {
+        cinch_openssl_errors errors = cinch_openssl_take_errors();
+
+        if (errors.out_of_memory) {
             (void)cinch_fail_memory(err, "reading a certificate");
         } else {
             (void)cinch_fail(err, CINCH_CAUSE_BAD_CERTIFICATE,
                              "the %zu bytes given are not one certificate in DER", size);
-            cinch_fail_openssl(err);
+            cinch_fail_openssl_code(err, errors.last);
         }
         return NULL;
     }

@@ -115,16 +115,20 @@ void cinch_fail_system(cinch_error *err, int number)
     add_detail(err, "system: %s (errno %d)", strerror(number), number);
 }
 
-void cinch_fail_openssl(cinch_error *err)
+void cinch_fail_openssl_code(cinch_error *err, unsigned long code)
 {
-    unsigned long code = ERR_peek_last_error();
     char text[160];
 
-    if (err != NULL && code != 0) {
-        err->openssl_code = code;
-        ERR_error_string_n(code, text, sizeof text);
-        add_detail(err, "OpenSSL: %s", text);
-    }
+    if (err == NULL || code == 0)
+        return;
+    err->openssl_code = code;
+    ERR_error_string_n(code, text, sizeof text);
+    add_detail(err, "OpenSSL: %s", text);
+}
+
+void cinch_fail_openssl(cinch_error *err)
+{
+    cinch_fail_openssl_code(err, ERR_peek_last_error());
     ERR_clear_error();
 }
 
@@ -136,11 +140,12 @@ cinch_status cinch_fail_memory(cinch_error *err, const char *what)
 
 cinch_status cinch_fail_crypto(cinch_error *err, const char *what)
 {
-    if (cinch_openssl_out_of_memory(ERR_peek_error()) ||
-        cinch_openssl_out_of_memory(ERR_peek_last_error()))
+    cinch_openssl_errors errors = cinch_openssl_take_errors();
+
+    if (errors.out_of_memory)
         return cinch_fail_memory(err, what);
     cinch_status status = cinch_fail(err, CINCH_CAUSE_INTERNAL, "OpenSSL failed while %s", what);
-    cinch_fail_openssl(err);
+    cinch_fail_openssl_code(err, errors.last);
     return status;
 }
 

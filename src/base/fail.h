@@ -31,6 +31,9 @@ void cinch_fail_system(cinch_error *err, int number);
 /* cinch_fail_openssl adds what stands in OpenSSL's error queue to ERR and empties the queue. */
 void cinch_fail_openssl(cinch_error *err);
 
+/* cinch_fail_openssl_code adds OpenSSL's error CODE to ERR; 0 adds nothing. */
+void cinch_fail_openssl_code(cinch_error *err, unsigned long code);
+
 /* cinch_fail_memory is cinch_fail() for memory that ran out while doing WHAT ("reading a key"). */
 cinch_status cinch_fail_memory(cinch_error *err, const char *what);
 

@@ -140,3 +140,15 @@ int cinch_openssl_out_of_memory(unsigned long code)
 {
     return code != 0 && ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
 }
+
+cinch_openssl_errors cinch_openssl_take_errors(void)
+{
+    cinch_openssl_errors errors = {0};
+
+    for (unsigned long code; (code = ERR_get_error()) != 0; errors.last = code) {
+        if (errors.first == 0)
+            errors.first = code;
+        errors.out_of_memory |= cinch_openssl_out_of_memory(code);
+    }
+    return errors;
+}

@@ -28,4 +28,14 @@ int cinch_ssl_set_groups_of(SSL *ssl, const char *list);
 /* cinch_openssl_out_of_memory tells whether the error CODE says so. */
 int cinch_openssl_out_of_memory(unsigned long code);
 
+/* What stood in OpenSSL's error queue. */
+typedef struct cinch_openssl_errors {
+    unsigned long first; /* the cause; 0 if the queue was empty */
+    unsigned long last;  /* what the outermost caller made of it */
+    int out_of_memory;   /* one of them says so, whatever the others made of that */
+} cinch_openssl_errors;
+
+/* cinch_openssl_take_errors empties the queue and says what was in it. */
+cinch_openssl_errors cinch_openssl_take_errors(void);
+
 #endif

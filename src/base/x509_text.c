@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,9 @@ char *cinch_name_text(const X509_NAME *name, char *buf, size_t size)
     BIO *bio = BIO_new(BIO_s_mem());
 
     buf[0] = 0;
+    /* OpenSSL 3.0 does not say so itself, and a name that is lost must not look like an empty one. */
+    if (bio == NULL)
+        ERR_raise(ERR_LIB_BIO, ERR_R_MALLOC_FAILURE);
     /* Not XN_FLAG_RFC2253 as it is: UTF-8 is for people to read, control characters are escaped. */
     if (bio != NULL &&
         X509_NAME_print_ex(bio, name, 0, (XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB)) >= 0)
@@ -160,6 +164,16 @@ static const char *key_type_name(const EVP_PKEY *key)
     return name == NULL ? "unknown" : name;
 }
 
+/* Only a curve that is spelled out has no name; a name that cannot be had otherwise is lost. */
+static int is_explicit(const EVP_PKEY *key)
+{
+    int spelled_out = 0;
+
+    return EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+                                  &spelled_out) == 1 &&
+           spelled_out != 0;
+}
+
 int cinch_x509_key(const X509 *x, char *type, size_t type_size, char *group, size_t group_size)
 {
     EVP_PKEY *key = X509_get0_pubkey(x);
@@ -172,8 +186,13 @@ int cinch_x509_key(const X509 *x, char *type, size_t type_size, char *group, siz
         return 0;
     }
     snprintf(type, type_size, "%s", key_type_name(key));
-    if (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, name, sizeof name, &length) == 1)
+    /* EVP_PKEY_is_a() allocates, and says no when it cannot. */
+    if (strcmp(type, "EC") != 0)
+        return EVP_PKEY_get_bits(key);
+    if (EVP_PKEY_get_group_name(key, name, sizeof name, &length) == 1)
         snprintf(group, group_size, "%s", cinch_group_usual_name(name));
+    else if (!is_explicit(key))
+        ERR_raise(ERR_LIB_EC, ERR_R_MALLOC_FAILURE);
     return EVP_PKEY_get_bits(key);
 }
 

@@ -159,6 +159,27 @@ static void explain_reason(const cinch_conn *conn, unsigned long code, cinch_err
     }
 }
 
+/*
+ * What went wrong inside this side (RFC 8446, 6.2, internal_error) is no fault of the peer's. For
+ * those libssl always has another alert.
+ */
+static int is_ours(const cinch_conn *conn, unsigned long code)
+{
+    return conn->alert_sent == SSL_AD_INTERNAL_ERROR ||
+           ERR_GET_REASON(code) == ERR_R_INTERNAL_ERROR ||
+           (conn->alert_sent == 0 && ERR_GET_LIB(code) != ERR_LIB_SSL);
+}
+
+static void explain_ours(const cinch_conn *conn, unsigned long code, cinch_error *local)
+{
+    const char *reason = ERR_reason_error_string(code);
+
+    (void)cinch_fail(local, CINCH_CAUSE_INTERNAL, "OpenSSL failed inside this side: %s",
+                     reason == NULL ? "no reason is known" : reason);
+    if (!conn->handshake_done)
+        cinch_fail_evidence(local, "it happened %s", cinch_conn_phase(conn));
+}
+
 static int is_end(const cinch_conn *conn, int result, unsigned long code)
 {
     if (!conn->recv_ended || cinch_buffer_used(&conn->in) > 0)
@@ -171,13 +192,14 @@ static int is_end(const cinch_conn *conn, int result, unsigned long code)
 void cinch_conn_explain(cinch_conn *conn, int result, cinch_error *local)
 {
     /* The first entry is the cause; the ones after it are what the callers made of it. */
-    unsigned long code = ERR_peek_error();
+    cinch_openssl_errors errors = cinch_openssl_take_errors();
+    unsigned long code = errors.first;
 
     local->alert_sent = conn->alert_sent;
     local->alert_received = conn->alert_received;
     /* A callback of ours has explained it already; OpenSSL's words are added below. */
     if (!cinch_error_is_set(local)) {
-        if (cinch_openssl_out_of_memory(code) || cinch_openssl_out_of_memory(ERR_peek_last_error()))
+        if (errors.out_of_memory)
             (void)cinch_fail_memory(local, conn->handshake_done ? "transferring data"
                                                                 : "doing the handshake");
         else if (!conn->handshake_done &&
@@ -189,11 +211,13 @@ void cinch_conn_explain(cinch_conn *conn, int result, cinch_error *local)
             ;
         else if (is_end(conn, result, code))
             explain_end(conn, local);
+        else if (code != 0 && is_ours(conn, code))
+            explain_ours(conn, code, local);
         else if (code != 0)
             explain_reason(conn, code, local);
         else
             (void)cinch_fail(local, CINCH_CAUSE_INTERNAL,
                              "OpenSSL failed without saying why (SSL_get_error: %d)", result);
     }
-    cinch_fail_openssl(local);
+    cinch_fail_openssl_code(local, errors.last);
 }

@@ -2,6 +2,7 @@
 #include "base/certificate.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/openssl.h"
 #include "context/profile.h"
 #include "context/refusal.h"
 #include "context/revocation.h"
@@ -256,12 +257,17 @@ void cinch_verify_explain(X509_STORE_CTX *store_ctx, const cinch_link *link, int
     if (err == NULL)
         return;
     r.subject = find_subject(store_ctx, r.depth);
-    if (r.code == X509_V_ERR_OUT_OF_MEM)
+    cinch_openssl_errors errors = cinch_openssl_take_errors();
+    /* Without memory a certificate looks damaged, or like another one. Our store never fails else. */
+    if (errors.out_of_memory || r.code == X509_V_ERR_OUT_OF_MEM ||
+        r.code == X509_V_ERR_STORE_LOOKUP)
         (void)cinch_fail_memory(err, "verifying a certificate");
-    else if (r.code == X509_V_ERR_UNSPECIFIED || r.leaf == NULL || r.subject == NULL)
-        (void)cinch_fail_crypto(err, "verifying a certificate");
-    else
+    else if (r.code != X509_V_ERR_UNSPECIFIED && r.leaf != NULL && r.subject != NULL)
         explain(&r);
+    else {
+        (void)cinch_fail(err, CINCH_CAUSE_INTERNAL, "OpenSSL failed while verifying a certificate");
+        cinch_fail_openssl_code(err, errors.last);
+    }
     err->verify_code = r.code;
     err->verify_depth = r.depth;
 }
