@@ -161,6 +161,18 @@ def test_watch_follows_its_files(ca, tmp_path):
         running.wait_for("policy: kept the old one: ")
 
 
+def test_verify_lets_some_in(ca):
+    with Server("verify", ca / "ca.pem", ca / "server.pem", "0") as running:
+        def knock(who):
+            return programs.run(programs.CINCH, "connect", "--quiet", "--ca", ca / "ca.pem", "--cert",
+                                ca / f"{who}.pem", f"localhost:{running.port}")
+        outcome = knock("alice")
+        assert outcome.code == 0 and outcome.out == b"come in\n", outcome.text
+        assert knock("bob").code == 8
+        running.wait_for("no rule lets it in")
+        running.wait_for("alice@example.test, URI spiffe://example.test/billing/")
+
+
 @pytest.fixture
 def mutual(ca):
     with Server("mutual_server", ca / "server.pem", ca / "ca.pem", "alice@example.test",
