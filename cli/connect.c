@@ -22,6 +22,8 @@ enum {
     KEY_TIMEOUT,
     KEY_JSON,
     KEY_INSECURE,
+    KEY_CRL,
+    KEY_REQUIRE_OCSP,
     CA_MOST = 32,
 };
 
@@ -29,6 +31,11 @@ static const cli_option options[] = {
     {KEY_CA, "ca", "FILE",
      "trust only the certificates in FILE, or in a hashed directory;\n"
      "again for more"},
+    {KEY_CRL, "crl", "FILE",
+     "refuse who is on the revocation lists in FILE, or in a directory, and\n"
+     "whose issuer has no current list there"},
+    {KEY_REQUIRE_OCSP, "require-ocsp", NULL,
+     "refuse a server without a good OCSP response (stapled)"},
     {KEY_CERT, "cert", "FILE", "our own certificate: PEM, with or without the key, or .p12"},
     {KEY_KEY, "key", "FILE", "its key, if that is elsewhere"},
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
@@ -49,6 +56,8 @@ typedef struct connect_options {
     const char *alpn;
     const char *servername;
     const char *policy;
+    const char *crl;
+    bool require_ocsp;
     long timeout; /* seconds; 0: the usual */
     bool json;
     bool quiet;
@@ -105,6 +114,12 @@ static bool take(connect_options *o, int key, int *code)
     case 'q':
         o->quiet = true;
         return true;
+    case KEY_CRL:
+        o->crl = optarg;
+        return true;
+    case KEY_REQUIRE_OCSP:
+        o->require_ocsp = true;
+        return true;
     case KEY_INSECURE:
         o->insecure = true;
         return true;
@@ -123,6 +138,8 @@ static int check(connect_options *o, int argc, char **argv)
         return cli_usage(me, "more than one host: %s", argv[optind + 1]);
     if (o->identity.key_file != NULL && o->identity.cert_file == NULL)
         return cli_usage(me, "--key needs --cert");
+    if (o->insecure && (o->crl != NULL || o->require_ocsp))
+        return cli_usage(me, "--insecure checks nothing, so neither --crl nor --require-ocsp");
     if (!cli_split_host(argv[optind], DEFAULT_PORT, &o->host, &o->port) || o->host[0] == '\0')
         return cli_usage(me, "%s is not HOST, HOST:PORT or an https URL", argv[optind]);
     return 0;
@@ -138,6 +155,10 @@ static cinch_context *make_context(const connect_options *o, cinch_error *err)
         (void)cinch_context_policy_named(ctx, o->policy, err);
     if (o->alpn != NULL)
         (void)cinch_context_alpn(ctx, o->alpn, err);
+    if (o->crl != NULL)
+        (void)cli_crl_use(ctx, o->crl, err);
+    if (o->require_ocsp)
+        (void)cinch_context_ocsp_require(ctx, 1, err);
     if (o->insecure) {
         (void)cinch_context_insecure_skip_verification(ctx, 1, err);
         (void)cinch_context_insecure_skip_name(ctx, 1, err);

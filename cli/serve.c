@@ -25,6 +25,8 @@ enum {
     KEY_ONCE,
     KEY_JSON,
     KEY_CA_DIR,
+    KEY_CRL,
+    KEY_OCSP,
 };
 
 static const cli_option options[] = {
@@ -38,6 +40,10 @@ static const cli_option options[] = {
     {KEY_KEY, "key", "FILE", "the key"},
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
     {KEY_CLIENT_CA, "client-ca", "FILE", "let in only clients with a certificate from this CA"},
+    {KEY_CRL, "crl", "FILE",
+     "not those on the revocation lists in FILE, or in a directory, nor\n"
+     "those whose issuer has no current list there"},
+    {KEY_OCSP, "ocsp", "FILE", "staple this OCSP response (DER) for the certificate"},
     {KEY_ALPN, "alpn", "LIST", "protocols, most wanted first (http/1.1; none for --echo)"},
     {KEY_POLICY, "policy", "NAME", "which algorithms: default, modern"},
     {KEY_ECHO, "echo", NULL, "send back what comes in, instead of files"},
@@ -51,6 +57,8 @@ typedef struct serve_options {
     const char *directory;
     const char *listen;
     const char *client_ca;
+    const char *crl;
+    const char *ocsp;
     const char *alpn;
     const char *policy;
     const char *ca_dir;
@@ -91,6 +99,12 @@ static bool take(serve_options *o, int key)
     case KEY_CLIENT_CA:
         o->client_ca = optarg;
         return true;
+    case KEY_CRL:
+        o->crl = optarg;
+        return true;
+    case KEY_OCSP:
+        o->ocsp = optarg;
+        return true;
     case KEY_ALPN:
         o->alpn = optarg;
         return true;
@@ -129,6 +143,10 @@ static int check(serve_options *o, int argc, char **argv)
         return cli_usage(me, "--identity has the key in it; use --cert with --key");
     if (o->identity.key_file != NULL && o->identity.cert_file == NULL)
         return cli_usage(me, "--key needs --cert");
+    if (o->crl != NULL && o->client_ca == NULL)
+        return cli_usage(me, "--crl is for clients with certificates: it needs --client-ca");
+    if (o->ocsp != NULL && o->identity.cert_file == NULL)
+        return cli_usage(me, "--ocsp needs --identity or --cert");
     if (!cli_split_host(o->listen, DEFAULT_PORT, &o->host, &o->port))
         return cli_usage(me, "%s is not HOST:PORT", o->listen);
     if (o->host[0] == '\0') {
@@ -156,6 +174,10 @@ static cinch_context *make_context(const serve_options *o, development *dev, ser
         *watch = serve_watch_new(ctx, &o->identity, o->client_ca, o->json, err);
     if (o->identity.cert_file == NULL && !cinch_error_is_set(err))
         (void)serve_development_identity(ctx, o->ca_dir, o->host, &dev->ca, &dev->made, err);
+    if (o->crl != NULL)
+        (void)cli_crl_use(ctx, o->crl, err);
+    if (o->ocsp != NULL)
+        (void)cinch_context_ocsp_file(ctx, o->ocsp, err);
     return ctx;
 }
 
