@@ -17,6 +17,7 @@
 #include <cinch/psk.h>
 #include <cinch/revocation.h>
 #include <cinch/session.h>
+#include <cinch/signer.h>
 #include <cinch/stream.h>
 #include <cinch/tickets.h>
 #include <cinch/trust.h>

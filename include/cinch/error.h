@@ -124,6 +124,7 @@ typedef enum cinch_cause {
     /* the rest */
     CINCH_CAUSE_MEMORY,
     CINCH_CAUSE_SYSTEM,
+    CINCH_CAUSE_SIGNER,
     CINCH_CAUSE_INTERNAL,
     CINCH_CAUSE_COUNT /* not a cause: how many there are in this version */
 } cinch_cause;

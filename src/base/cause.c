@@ -178,6 +178,9 @@ static const cinch_cause_entry causes[CINCH_CAUSE_COUNT] = {
                             "give the program more memory, or have it do less at once"},
     [CINCH_CAUSE_SYSTEM] = {"system", CINCH_CATEGORY_INTERNAL,
                             "look at the system's own words below"},
+    [CINCH_CAUSE_SIGNER] = {"signer", CINCH_CATEGORY_INTERNAL,
+                            "look at the program or device that has the private key of our "
+                            "certificate; the peer is not to blame"},
     [CINCH_CAUSE_INTERNAL] = {"internal", CINCH_CATEGORY_INTERNAL,
                               "report this with the details below: it should not happen"},
 };

@@ -6,6 +6,7 @@
 #include "context/psk.h"
 #include "context/resume.h"
 #include "context/revocation.h"
+#include "identity/signer.h"
 
 #include <limits.h>
 #include <openssl/err.h>
@@ -98,9 +99,11 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
             cinch_resume_offer(&conn->link, conn->ssl);
     }
     conn->link.report = &local;
+    cinch_error *outer = cinch_signer_report(&local);
     int result = whole(conn, SSL_do_handshake(conn->ssl), &local);
     int open = result == 1 && check_result(conn, &local) == CINCH_OK;
     conn->link.report = NULL;
+    (void)cinch_signer_report(outer);
     if (open) {
         conn->finished_at = cinch_clock_us();
         conn->state = CINCH_STATE_OPEN;
@@ -164,8 +167,10 @@ static cinch_status read_once(cinch_conn *conn, void *buf, size_t size, size_t *
     cinch_error local = CINCH_ERROR_INIT;
 
     conn->link.report = &local;
+    cinch_error *outer = cinch_signer_report(&local);
     int result = whole(conn, SSL_read_ex(conn->ssl, buf, size, n), &local);
     conn->link.report = NULL;
+    (void)cinch_signer_report(outer);
     int reason = SSL_get_error(conn->ssl, result);
     if (result == 1 || (reason == SSL_ERROR_WANT_READ && !conn->lost_bytes)) {
         if (cinch_conn_look_after(conn, result == 1, &local) == CINCH_OK)
@@ -215,8 +220,10 @@ static cinch_status write_once(cinch_conn *conn, const void *data, size_t size, 
     cinch_error local = CINCH_ERROR_INIT;
 
     conn->link.report = &local;
+    cinch_error *outer = cinch_signer_report(&local);
     int result = whole(conn, SSL_write_ex(conn->ssl, data, size, n), &local);
     conn->link.report = NULL;
+    (void)cinch_signer_report(outer);
     int reason = SSL_get_error(conn->ssl, result);
     /*
      * The buffer takes everything, so all that a write could wait for is the rest of a message that
@@ -287,8 +294,10 @@ cinch_status cinch_conn_close(cinch_conn *conn, cinch_error *err)
         return CINCH_OK;
     }
     conn->link.report = &local;
+    cinch_error *outer = cinch_signer_report(&local);
     int result = whole(conn, SSL_shutdown(conn->ssl), &local);
     conn->link.report = NULL;
+    (void)cinch_signer_report(outer);
     if (result < 0) {
         int reason = SSL_get_error(conn->ssl, result);
 

@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "conn/conn.h"
 #include "context/psk.h"
+#include "identity/signer.h"
 
 #include <cinch/binding.h>
 #include <openssl/err.h>
@@ -39,8 +40,10 @@ static cinch_status flush(cinch_conn *conn, cinch_error *err)
     cinch_error local = CINCH_ERROR_INIT;
 
     conn->link.report = &local;
+    cinch_error *outer = cinch_signer_report(&local);
     int result = SSL_do_handshake(conn->ssl);
     conn->link.report = NULL;
+    (void)cinch_signer_report(outer);
     if (result == 1 && !conn->lost_bytes) {
         ERR_clear_error();
         return CINCH_OK;

@@ -125,7 +125,7 @@ static cinch_status no_key(cinch_error *err, const cinch_material *material, con
 }
 
 /* Describes the certificates and makes the digest of all of them. */
-static cinch_status describe(cinch_identity *identity, cinch_error *err)
+static cinch_status describe(cinch_identity *identity, const cinch_signer *signer, cinch_error *err)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     EVP_MD *sha256 = EVP_MD_fetch(cinch_library_context(), "SHA256", NULL);
@@ -149,6 +149,11 @@ static cinch_status describe(cinch_identity *identity, cinch_error *err)
         identity->certificate_count++;
         ok = ok && EVP_DigestUpdate(md, identity->certificates[i]->sha256, 32) == 1;
     }
+    /* Two signers for one certificate are not the same: contexts with equal digests share. */
+    if (signer != NULL)
+        ok = ok &&
+             EVP_DigestUpdate(md, (const void *)&signer->callback, sizeof signer->callback) == 1 &&
+             EVP_DigestUpdate(md, (const void *)&signer->arg, sizeof signer->arg) == 1;
     if (!ok || EVP_DigestFinal_ex(md, identity->digest, NULL) != 1)
         status = cinch_fail_crypto(err, "describing certificates");
 out:
@@ -157,30 +162,39 @@ out:
     return status;
 }
 
-static cinch_identity *assemble(const cinch_material *material, const char *name,
-                                const char *key_name, cinch_error *err)
+cinch_identity *cinch_identity_assemble(const cinch_material *material, EVP_PKEY *key,
+                                        const cinch_signer *signer, const char *name,
+                                        const char *key_name, cinch_error *err)
 {
     cinch_identity *identity = cinch_alloc(sizeof *identity);
-    EVP_PKEY *key = NULL;
+    const EVP_PKEY *known = signer == NULL ? key : signer->public_key;
 
     if (identity == NULL) {
-        cinch_fail_memory(err, "making an identity");
+        (void)cinch_fail_memory(err, "making an identity");
         return NULL;
     }
     atomic_init(&identity->references, 1);
-    if (cinch_chain_key(material, name, key_name, &key, err) != CINCH_OK)
-        goto failed;
     EVP_PKEY_up_ref(key);
     identity->key = key;
-    if (cinch_chain_sort(material->certificates, key, name, &identity->leaf, &identity->chain,
+    if (cinch_chain_sort(material->certificates, known, name, &identity->leaf, &identity->chain,
                          err) != CINCH_OK ||
-        cinch_key_proof(key, identity->leaf, key_name, err) != CINCH_OK ||
-        describe(identity, err) != CINCH_OK)
-        goto failed;
+        /* A signer is not tried: it may be slow, or ask somebody. What it signs is checked. */
+        (signer == NULL && cinch_key_proof(key, identity->leaf, key_name, err) != CINCH_OK) ||
+        describe(identity, signer, err) != CINCH_OK) {
+        cinch_identity_free(identity);
+        return NULL;
+    }
     return identity;
-failed:
-    cinch_identity_free(identity);
-    return NULL;
+}
+
+static cinch_identity *assemble(const cinch_material *material, const char *name,
+                                const char *key_name, cinch_error *err)
+{
+    EVP_PKEY *key = NULL;
+
+    if (cinch_chain_key(material, name, key_name, &key, err) != CINCH_OK)
+        return NULL;
+    return cinch_identity_assemble(material, key, NULL, name, key_name, err);
 }
 
 static cinch_status read_pem(const cinch_identity_source *source, cinch_origin *main,

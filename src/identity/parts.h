@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "identity/identity.h"
+#include "identity/signer.h"
 
 #include <stdint.h>
 
@@ -168,6 +169,25 @@ cinch_status cinch_material_certificate(cinch_material *material, X509 *x, const
 cinch_status cinch_material_key(cinch_material *material, EVP_PKEY *key, const char *name,
                                 cinch_error *err);
 void cinch_material_free(cinch_material *material);
+
+/* ---- identity.c ---- */
+
+/*
+ * cinch_identity_assemble makes an identity of KEY, which gets a reference, and what MATERIAL has of
+ * certificates. SIGNER is who signs with KEY; NULL if the key does it itself.
+ */
+cinch_identity *cinch_identity_assemble(const cinch_material *material, EVP_PKEY *key,
+                                        const cinch_signer *signer, const char *name,
+                                        const char *key_name, cinch_error *err);
+
+/* ---- signer.c ---- */
+
+/*
+ * cinch_material_pem takes the certificates of SIZE bytes of PEM, at least one.
+ * cinch_origin_close() in any case.
+ */
+cinch_status cinch_material_pem(cinch_material *material, cinch_origin *origin, const void *pem,
+                                size_t size, cinch_error *err);
 
 /* ---- pkcs12.c ---- */
 

@@ -19,7 +19,7 @@ TEXT = (SOURCE / "docs" / "causes.md").read_text()
 SETUP = re.search(r"^```sh setup\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL).group(1)
 
 # Nobody can wait for these to happen; the page says so.
-WITHOUT = {"memory", "system", "internal"}
+WITHOUT = {"memory", "system", "signer", "internal"}
 
 # The reader waits until the server listens; so does this. A server that is gone is not waited for.
 LISTENING = r"""

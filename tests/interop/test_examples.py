@@ -115,6 +115,19 @@ def test_server_ends_when_told(ca):
         assert running.wait() == 0
 
 
+def test_signer_has_no_key(ca, tmp_path):
+    blocks = (ca / "server.pem").read_text().split("-----BEGIN ")[1:]
+    certificates, key = tmp_path / "certificates.pem", tmp_path / "key.pem"
+    certificates.write_text("".join(f"-----BEGIN {b}" for b in blocks if b.startswith("CERT")))
+    key.write_text("".join(f"-----BEGIN {b}" for b in blocks if "PRIVATE KEY" in b[:20]))
+    with Server("signer", certificates, key, "0") as running:
+        assert example("client", "localhost", running.port, ca / "ca.pem").code == 0
+        assert running.wait() == 0
+    with Server("signer", certificates, certificates, "0") as running:
+        assert example("client", "localhost", running.port, ca / "ca.pem").code == 10
+        assert running.wait() == 10
+
+
 def test_error_gives_advice_and_json(ca, server):
     outcome = example("error", "localhost", server.port,
                       env={"SSL_CERT_FILE": str(ca / "other.pem")})

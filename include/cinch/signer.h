@@ -1,0 +1,56 @@
+/*
+ * signer.h: how are keys used that are somewhere else?
+ *
+ * The private key may stay in another process, a module or a machine: an identity is then made of
+ * the certificates and a callback that signs, or of a URI that an OpenSSL provider understands.
+ *
+ * Every signature of a callback is checked with the certificate's public key before it leaves
+ * (RFC 8446, 4.4.3): one that is wrong, perhaps because a device was disturbed, would give the
+ * peer what it needs to compute an RSA key.
+ *
+ * Threads: a callback is called on the thread that drives the connection, by several at once.
+ */
+#ifndef CINCH_SIGNER_H
+#define CINCH_SIGNER_H
+
+#include <cinch/identity.h>
+#include <stddef.h>
+
+CINCH_BEGIN_DECLS
+
+/* What has to be signed. Valid until the callback returns. */
+typedef struct cinch_signing {
+    int scheme;                   /* SignatureScheme of TLS (RFC 8446, 4.2.3), such as 0x0403 */
+    const char *scheme_name;      /* "ecdsa_secp256r1_sha256" */
+    const char *digest_name;      /* "SHA2-256", as OpenSSL's; "" with Ed25519 and Ed448 */
+    const unsigned char *message; /* what is to be signed, not hashed yet */
+    size_t message_size;
+    const unsigned char *digest; /* its digest, for signers that want one; NULL with Ed25519 */
+    size_t digest_size;
+} cinch_signing;
+
+/*
+ * cinch_sign_callback signs WHAT: it writes the signature, at most *SIZE bytes, into SIGNATURE, sets
+ * *SIZE and returns CINCH_OK. Anything else ends the handshake, and the connection fails with
+ * CINCH_CAUSE_SIGNER; the text that it wrote into REASON, at most REASON_SIZE bytes with the NUL,
+ * then stands in the error. The signature is DER for ECDSA (RFC 8422, 5.4), and else the bytes as
+ * they are; PSS salts are as long as the digest. In TLS 1.2 the curve in an ECDSA scheme's name says
+ * nothing about the key (RFC 8446, 4.2.3). ARG is what cinch_identity_signer() was given.
+ */
+typedef cinch_status (*cinch_sign_callback)(const cinch_signing *what, unsigned char *signature,
+                                            size_t *size, char *reason, size_t reason_size,
+                                            void *arg);
+
+/*
+ * cinch_identity_signer makes an identity of the certificates in PEM, which is copied, and CALLBACK,
+ * which signs with the key of the first of them: RSA, ECDSA, Ed25519 or Ed448. The callback is not
+ * tried here. ARG must be valid as long as the identity and every context and connection that uses
+ * it. Returns NULL and sets ERR on failure; free it with cinch_identity_free().
+ */
+CINCH_API cinch_identity *cinch_identity_signer(const void *pem, size_t pem_size,
+                                                cinch_sign_callback callback, void *arg,
+                                                cinch_error *err);
+
+CINCH_END_DECLS
+
+#endif
