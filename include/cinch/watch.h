@@ -91,6 +91,9 @@ CINCH_API cinch_status cinch_watch_file(cinch_watch *watch, const char *path, ci
 CINCH_API cinch_status cinch_watch_trust_file(cinch_watch *watch, const char *path,
                                               cinch_error *err);
 
+/* cinch_watch_crl_file does the same for a file of revocation lists (revocation.h). */
+CINCH_API cinch_status cinch_watch_crl_file(cinch_watch *watch, const char *path, cinch_error *err);
+
 /*
  * cinch_watch_now looks at everything now and returns when the changes have been taken or refused:
  * for a program that is told so, by SIGHUP say. *CHANGED, if CHANGED is not NULL, is set to how many

@@ -170,7 +170,7 @@ cinch_status cinch_watch_file(cinch_watch *watch, const char *path, cinch_watch_
     return begin(watch, item, err);
 }
 
-/* ---- trust anchors: taken by the contexts themselves, as trust.h says; here it is told ---- */
+/* ---- trust anchors and revocation lists: contexts take them by themselves; here it is told ---- */
 
 static cinch_status take_trust(cinch_watch_item *item, const unsigned char digest[32],
                                const cinch_content *content, cinch_error *err)
@@ -189,13 +189,29 @@ static cinch_status take_trust(cinch_watch_item *item, const unsigned char diges
     return CINCH_OK;
 }
 
-cinch_status cinch_watch_trust_file(cinch_watch *watch, const char *path, cinch_error *err)
+static cinch_status take_crl(cinch_watch_item *item, const unsigned char digest[32],
+                             const cinch_content *content, cinch_error *err)
+{
+    cinch_status status = need_content(item, content, err);
+
+    (void)digest;
+    if (status != CINCH_OK)
+        return status;
+    cinch_crls *lists = cinch_crls_with_file(NULL, item->paths[0], err);
+    if (lists == NULL)
+        return CINCH_FAILED;
+    cinch_crls_unref(lists);
+    return CINCH_OK;
+}
+
+static cinch_status watch_for_contexts(cinch_watch *watch, const char *path, const char *what,
+                                       cinch_watch_take take, cinch_error *err)
 {
     if (!cinch_watch_enter(watch, err))
         return CINCH_FAILED;
     if (path == NULL)
-        return cinch_fail_null(err, "path of the trust file");
-    cinch_watch_item *item = cinch_watch_item_new(path, take_trust, err);
+        return cinch_fail_null(err, what);
+    cinch_watch_item *item = cinch_watch_item_new(path, take, err);
     if (item == NULL)
         return CINCH_FAILED;
     if (cinch_watch_item_path(item, path, err) == NULL) {
@@ -203,4 +219,14 @@ cinch_status cinch_watch_trust_file(cinch_watch *watch, const char *path, cinch_
         return CINCH_FAILED;
     }
     return begin(watch, item, err);
+}
+
+cinch_status cinch_watch_trust_file(cinch_watch *watch, const char *path, cinch_error *err)
+{
+    return watch_for_contexts(watch, path, "path of the trust file", take_trust, err);
+}
+
+cinch_status cinch_watch_crl_file(cinch_watch *watch, const char *path, cinch_error *err)
+{
+    return watch_for_contexts(watch, path, "path of the revocation list", take_crl, err);
 }

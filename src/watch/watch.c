@@ -25,6 +25,7 @@
 #define QUIET_US 100000
 #define LONGEST_UNREST_US 1000000
 
+/* With the lock held, so that no pass comes after the one that has seen the reason. */
 static void wake_up(cinch_watch *watch)
 {
     const uint64_t one = 1;
@@ -32,6 +33,15 @@ static void wake_up(cinch_watch *watch)
     /* It fails only when the counter is full, and then the thread is awake. */
     ssize_t written = write(watch->wake, &one, sizeof one);
     (void)written;
+}
+
+/* What woke the thread up to now is seen to by the pass that begins. With the lock held, as above. */
+static void calm_down(cinch_watch *watch)
+{
+    uint64_t count;
+    ssize_t drained = read(watch->wake, &count, sizeof count);
+
+    (void)drained;
 }
 
 static int wait_ms(int64_t until)
@@ -52,7 +62,6 @@ static void wait_for_time(cinch_watch *watch, int interval)
 
     for (;;) {
         int ready = poll(fds, 2, wait_ms(until));
-        uint64_t count;
 
         if (ready == 0)
             return;
@@ -61,11 +70,8 @@ static void wait_for_time(cinch_watch *watch, int interval)
                 (void)poll(NULL, 0, QUIET_US / 1000);
             continue;
         }
-        if (fds[0].revents != 0) {
-            ssize_t drained = read(watch->wake, &count, sizeof count);
-            (void)drained;
+        if (fds[0].revents != 0)
             return;
-        }
         if (!cinch_watch_notify_drain(&watch->notify))
             continue;
         int64_t now = cinch_clock_us();
@@ -139,6 +145,7 @@ static void *watch_for_ever(void *arg)
         uint64_t asked = watch->asked;
         int is_asked = asked != watch->answered, interval = watch->interval;
 
+        calm_down(watch);
         pthread_mutex_unlock(&watch->lock);
         size_t changed = look(watch, is_asked, interval);
         pthread_mutex_lock(&watch->lock);
@@ -235,12 +242,12 @@ void cinch_watch_free(cinch_watch *watch)
     pthread_mutex_lock(&watch->lock);
     watch->stop = 1;
     watch->orphaned = within;
+    wake_up(watch);
     pthread_mutex_unlock(&watch->lock);
     if (within) {
         (void)pthread_detach(thread);
         return;
     }
-    wake_up(watch);
     (void)pthread_join(thread, NULL);
     destroy_all(watch);
 }
@@ -266,8 +273,8 @@ void cinch_watch_add(cinch_watch *watch, cinch_watch_item *item)
     pthread_mutex_lock(&watch->lock);
     *watch->items_end = item;
     watch->items_end = &item->next;
-    pthread_mutex_unlock(&watch->lock);
     wake_up(watch);
+    pthread_mutex_unlock(&watch->lock);
 }
 
 cinch_status cinch_watch_interval(cinch_watch *watch, int milliseconds, cinch_error *err)
@@ -280,8 +287,8 @@ cinch_status cinch_watch_interval(cinch_watch *watch, int milliseconds, cinch_er
                           milliseconds, INTERVAL_LEAST_MS, INTERVAL_MOST_MS);
     pthread_mutex_lock(&watch->lock);
     watch->interval = milliseconds;
-    pthread_mutex_unlock(&watch->lock);
     wake_up(watch);
+    pthread_mutex_unlock(&watch->lock);
     return CINCH_OK;
 }
 

@@ -709,6 +709,23 @@ static void test_trust(void **state)
     free(path), free(root), free(both);
 }
 
+static void test_crl(void **state)
+{
+    fixture *f = *state;
+    cinch_error err = CINCH_ERROR_INIT;
+    char *path = in(f, "crl.pem"), *crl = pki_crl(family->root, NULL);
+    char *another = pki_crl(family->intermediate, NULL);
+
+    put(path, crl);
+    assert_int_equal(cinch_watch_crl_file(f->watch, path, &err), CINCH_OK);
+    expect_silence(f);
+    put(path, old_chain);
+    expect_refusal(f, path, CINCH_CAUSE_BAD_REVOCATION);
+    put(path, another);
+    expect_ok(f, path);
+    free(path), free(crl), free(another);
+}
+
 /* ---- misuse ---- */
 
 static void test_misuse(void **state)
@@ -742,6 +759,8 @@ static void test_misuse(void **state)
     assert_int_equal(cinch_watch_file(NULL, "x", load_policy, NULL, NULL), CINCH_FAILED);
     assert_int_equal(cinch_watch_trust_file(NULL, "x", NULL), CINCH_FAILED);
     assert_int_equal(cinch_watch_trust_file(f->watch, NULL, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_watch_crl_file(f->watch, NULL, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_watch_crl_file(NULL, "x", NULL), CINCH_FAILED);
     assert_int_equal(cinch_watch_now(NULL, NULL, NULL), CINCH_FAILED);
     assert_int_equal(cinch_watch_interval(NULL, 1000, NULL), CINCH_FAILED);
     assert_int_equal(cinch_watch_interval(f->watch, 9, NULL), CINCH_FAILED);
@@ -826,8 +845,9 @@ int main(void)
         WATCH_TEST(test_not_a_file),     WATCH_TEST(test_unreadable),
         WATCH_TEST(test_tried_again),    WATCH_TEST(test_now),
         WATCH_TEST(test_wrong_at_first), WATCH_TEST(test_file),
-        WATCH_TEST(test_trust),          WATCH_TEST(test_misuse),
-        WATCH_TEST(test_end_within),     WATCH_TEST(test_fork),
+        WATCH_TEST(test_trust),          WATCH_TEST(test_crl),
+        WATCH_TEST(test_misuse),         WATCH_TEST(test_end_within),
+        WATCH_TEST(test_fork),
     };
 
     return cmocka_run_group_tests_name("watch", tests, set_up, tear_down);
