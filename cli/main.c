@@ -13,6 +13,7 @@ static const cli_command *const commands[] = {
     &serve_command,
     &ca_command,
     &verify_command,
+    &audit_command,
     &version_command,
 };
 

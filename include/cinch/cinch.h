@@ -2,6 +2,7 @@
 #ifndef CINCH_H
 #define CINCH_H
 
+#include <cinch/audit.h>
 #include <cinch/binding.h>
 #include <cinch/certificate.h>
 #include <cinch/conn.h>

@@ -204,9 +204,9 @@ int cinch_policy_group_bits(const char *name)
 {
     group_search search = {.name = name + (name[0] == '?')};
 
-    (void)OSSL_PROVIDER_do_all(cinch_library_context(), see_provider, &search);
+    int all = OSSL_PROVIDER_do_all(cinch_library_context(), see_provider, &search);
     ERR_clear_error();
-    return search.bits;
+    return all == 1 ? search.bits : -1;
 }
 
 int cinch_policy_sigalg_bits(const char *name)
@@ -235,7 +235,7 @@ int cinch_policy_list_has(const char *list, int (*bits_of)(const char *), int bi
         int found = bits_of(word);
 
         /* What is not known here is for libssl to judge, unless it was optional. */
-        if (found >= bits || (found == 0 && word[0] != '?'))
+        if (found >= bits || (found <= 0 && word[0] != '?'))
             return 1;
     }
     return 0;

@@ -179,21 +179,14 @@ static cinch_status check_level(const cinch_policy *policy, cinch_error *err)
     return CINCH_FAILED;
 }
 
-cinch_status cinch_policy_check(const cinch_policy *policy, cinch_error *err)
+cinch_status cinch_policy_usable(const cinch_policy *policy, STACK_OF(SSL_CIPHER) * *suites,
+                                 cinch_error *err)
 {
-    SSL_CTX *scratch = NULL;
     SSL *ssl = NULL;
-    STACK_OF(SSL_CIPHER) *suites = NULL;
-    cinch_status status = check_picked(policy, err);
+    cinch_status status = CINCH_FAILED;
+    SSL_CTX *scratch = cinch_policy_scratch(err);
 
-    if (status == CINCH_OK)
-        status = check_signatures(policy, err);
-    if (status == CINCH_OK)
-        status = check_level(policy, err);
-    if (status != CINCH_OK)
-        return status;
-    status = CINCH_FAILED;
-    scratch = cinch_policy_scratch(err);
+    *suites = NULL;
     if (scratch == NULL || cinch_policy_install(policy, scratch, err) != CINCH_OK)
         goto out;
     ssl = SSL_new(scratch);
@@ -202,16 +195,31 @@ cinch_status cinch_policy_check(const cinch_policy *policy, cinch_error *err)
         goto out;
     }
     ERR_clear_error();
-    suites = SSL_get1_supported_ciphers(ssl);
-    if (suites == NULL && ERR_peek_error() != 0)
+    *suites = SSL_get1_supported_ciphers(ssl);
+    status = CINCH_OK;
+    if (*suites == NULL && ERR_peek_error() != 0)
         status = cinch_fail_crypto(err, "checking a policy");
-    else
-        status = check_versions(policy, suites, err);
 out:
-    sk_SSL_CIPHER_free(suites);
     SSL_free(ssl);
     SSL_CTX_free(scratch);
     ERR_clear_error();
+    return status;
+}
+
+cinch_status cinch_policy_check(const cinch_policy *policy, cinch_error *err)
+{
+    STACK_OF(SSL_CIPHER) *suites = NULL;
+    cinch_status status = check_picked(policy, err);
+
+    if (status == CINCH_OK)
+        status = check_signatures(policy, err);
+    if (status == CINCH_OK)
+        status = check_level(policy, err);
+    if (status == CINCH_OK)
+        status = cinch_policy_usable(policy, &suites, err);
+    if (status == CINCH_OK)
+        status = check_versions(policy, suites, err);
+    sk_SSL_CIPHER_free(suites);
     return status;
 }
 

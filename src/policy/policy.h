@@ -43,10 +43,23 @@ cinch_status cinch_policy_install(const cinch_policy *policy, SSL_CTX *ctx, cinc
  */
 cinch_status cinch_policy_check(const cinch_policy *policy, cinch_error *err);
 
+/*
+ * cinch_policy_usable gives the suites that versions and level leave, of those in the lists, in a new
+ * stack; *SUITES is NULL if there are none.
+ */
+cinch_status cinch_policy_usable(const cinch_policy *policy, STACK_OF(SSL_CIPHER) * *suites,
+                                 cinch_error *err);
+
+/* cinch_policy_word copies the next word of LIST: 1, or 0 at the end. BUF has 80 bytes. */
+int cinch_policy_word(const char **list, char buf[80]);
+
 /* cinch_policy_bits gives how many bits of security OpenSSL's LEVEL stands for. */
 int cinch_policy_bits(int level);
 
-/* cinch_policy_group_bits gives the security of the group NAME in bits, 0 if it is not known. */
+/*
+ * cinch_policy_group_bits gives the security of the group NAME in bits, 0 if it is not known, -1 if
+ * memory ran out while looking.
+ */
 int cinch_policy_group_bits(const char *name);
 
 /* cinch_policy_sigalg_bits gives the security of the digest in a signature algorithm's NAME. */

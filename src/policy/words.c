@@ -104,3 +104,8 @@ cinch_status cinch_list_check(const char *what, const char *list, cinch_error *e
                           what, CINCH_POLICY_LIST);
     return CINCH_OK;
 }
+
+int cinch_policy_word(const char **list, char buf[80])
+{
+    return cinch_word_next(list, ":", buf) != 0;
+}

@@ -252,6 +252,13 @@ def test_identity_asks_for_the_password(ca, tmp_path):
     assert example("identity", ca / "renamed.crt", key, password).code == 2
 
 
+def test_audit_names_what_is_weak(ca):
+    outcome = example("audit")
+    assert outcome.code == 0
+    assert "warning: cipher suites in CBC mode" in outcome.text
+    assert "no certificate" in outcome.text
+
+
 def test_policy_refuses_what_there_is_not():
     outcome = example("policy")
     assert outcome.code == 0, outcome.text
