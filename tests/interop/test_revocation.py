@@ -1,11 +1,15 @@
 """Revocation lists and OCSP responses that openssl made, and its servers and clients with ours."""
 
+import os
+import pathlib
 import re
 
 import pytest
 
 import programs
 from programs import OpensslServer, Running, Serve
+
+EXAMPLE = pathlib.Path(os.environ["CINCH_BUILD"]) / "examples" / "example-revocation"
 
 CONFIG = """
 [ca]
@@ -182,3 +186,13 @@ def test_clients_that_are_listed(office, version):
                     error = server.failed()
                     assert error["cause"] == "revoked"
                     assert "its key was compromised" in error["evidence"]
+
+
+def test_the_example(office, tmp_path):
+    with s_server(office, "-tls1_3") as server:
+        for make, code, words in ((office.list, 0, b"on no list\n"),
+                                  (lambda: office.list("server"), 5, b"withdrawn by its issuer\n"),
+                                  (Office(tmp_path).list, 5, b"nobody can tell\n")):
+            path = make()
+            done = programs.run(EXAMPLE, "localhost", server.port, office.ca, path)
+            assert done.code == code and done.out == words, done.text
