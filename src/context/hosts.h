@@ -91,6 +91,20 @@ void cinch_hosts_show(const cinch_settings *settings, cinch_error *err);
 /* cinch_hosts_release frees what LINK holds. */
 void cinch_hosts_release(cinch_link *link);
 
+/* ---- hosts_pick.c ---- */
+
+/*
+ * cinch_hosts_identity gives the identity of LINK's context for NAME, of several the one whose kind of
+ * key the client of SSL supports. NULL if none is for NAME.
+ */
+cinch_identity *cinch_hosts_identity(const cinch_link *link, SSL *ssl, const cinch_host *name);
+
+/*
+ * cinch_hosts_fallback is for a client that is to be answered in any case: the first identity, or its
+ * sibling with another kind of key. NULL if the context has none.
+ */
+cinch_identity *cinch_hosts_fallback(const cinch_link *link, SSL *ssl);
+
 /* ---- hosts_switch.c ---- */
 
 /*
