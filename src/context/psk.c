@@ -90,7 +90,7 @@ static cinch_status put(cinch_settings *settings, cinch_psk *psk, cinch_error *e
     if (EVP_Q_digest(cinch_library_context(), "SHA256", NULL,
                      psk->entries == NULL ? (const void *)&none : psk->entries,
                      psk->count * sizeof *psk->entries, psk->digest, NULL) != 1)
-        return cinch_fail_crypto(err, "setting a pre-shared key");
+        return cinch_fail_memory(err, "setting a pre-shared key");
     return cinch_settings_check(settings, err);
 }
 
