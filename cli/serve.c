@@ -171,7 +171,7 @@ static cinch_context *make_context(const serve_options *o, development *dev, ser
     if (o->alpn != NULL || !o->echo)
         (void)cinch_context_alpn(ctx, alpn, err);
     if (o->identity.cert_file != NULL || o->client_ca != NULL)
-        *watch = serve_watch_new(ctx, &o->identity, o->client_ca, o->json, err);
+        *watch = serve_watch_new(ctx, &o->identity, o->client_ca, o->crl, o->json, err);
     if (o->identity.cert_file == NULL && !cinch_error_is_set(err))
         (void)serve_development_identity(ctx, o->ca_dir, o->host, &dev->ca, &dev->made, err);
     if (o->crl != NULL)

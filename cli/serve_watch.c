@@ -83,10 +83,9 @@ static void watch_identity(serve_watch *me, cinch_context *ctx, cinch_error *err
 }
 
 serve_watch *serve_watch_new(cinch_context *ctx, const cli_identity *identity,
-                             const char *client_ca, bool json, cinch_error *err)
+                             const char *client_ca, const char *crl, bool json, cinch_error *err)
 {
     serve_watch *me = cli_alloc(sizeof(*me));
-    struct stat st;
 
     me->identity = *identity;
     me->json = json;
@@ -95,8 +94,11 @@ serve_watch *serve_watch_new(cinch_context *ctx, const cli_identity *identity,
     me->watch = cinch_watch_new(tell, me, err);
     if (identity->cert_file != NULL)
         watch_identity(me, ctx, err);
-    if (client_ca != NULL && stat(client_ca, &st) == 0 && S_ISREG(st.st_mode))
+    /* A directory, or a pipe, is read without being told about. */
+    if (client_ca != NULL && is_file(client_ca))
         (void)cinch_watch_trust_file(me->watch, client_ca, err);
+    if (crl != NULL && is_file(crl))
+        (void)cinch_watch_crl_file(me->watch, crl, err);
     return me;
 }
 

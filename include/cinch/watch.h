@@ -86,7 +86,8 @@ CINCH_API cinch_status cinch_watch_file(cinch_watch *watch, const char *path, ci
 
 /*
  * cinch_watch_trust_file tells the callback about changes of a file of trust anchors. Contexts read
- * it again by themselves (trust.h) and pass over one that they cannot use; this says so, and why.
+ * it again by themselves (trust.h), within a second, and pass over one that they cannot use; this
+ * says so, and why.
  */
 CINCH_API cinch_status cinch_watch_trust_file(cinch_watch *watch, const char *path,
                                               cinch_error *err);

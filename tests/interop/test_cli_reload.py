@@ -7,10 +7,12 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 
-from cli_support import MKPKI, TIMEOUT, Serve, client_context, cinch
+from cli_support import MKPKI, TIMEOUT, Serve, cinch, client_context
+from test_revocation import Office
 
 
 @pytest.fixture(name="pki", scope="module")
@@ -153,6 +155,26 @@ def test_the_ca_of_clients(pki, tmp_path):
         assert about_files(server).startswith(f"kept the old {ca}: ")
         replace(ca, (pki / "root.pem").read_text() + "# renewed\n")
         assert about_files(server) == f"reloaded {ca}"
+
+
+def test_revocation_lists(tmp_path):
+    """A client that is put on the list while the server runs is let in no more."""
+    office = Office(tmp_path)
+    crl = tmp_path / "live.crl"
+    crl.write_bytes(office.list().read_bytes())
+    with Serve("--echo", "--identity", office.here / "server.pem", "--client-ca", office.ca,
+               "--crl", crl) as server:
+        alice = ["--ca", office.ca, "--cert", office.here / "alice.pem", server.place]
+        assert cinch("connect", *alice).returncode == 0
+        replace(crl, "no list")
+        assert about_files(server).startswith(f"kept the old {crl}: ")
+        assert cinch("connect", *alice).returncode == 0
+        replace(crl, office.list("alice").read_text())
+        assert about_files(server) == f"reloaded {crl}"
+        # The server looks once in a second.
+        deadline = time.monotonic() + TIMEOUT
+        while cinch("connect", *alice).returncode == 0:
+            assert time.monotonic() < deadline
 
 
 def test_a_pipe_is_read_once(pki):
