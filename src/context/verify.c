@@ -15,6 +15,7 @@
 #include "context/psk.h"
 #include "context/resume.h"
 #include "context/revocation.h"
+#include "context/verify_paths.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -198,6 +199,61 @@ static void make_clear(X509_STORE_CTX *store_ctx, const cinch_settings *settings
                  finding->depth, finding->x);
 }
 
+/* What a trial of another path needs to be as strict as the first one. */
+typedef struct trial {
+    X509_STORE_CTX *store_ctx;
+    const cinch_settings *settings;
+    int64_t now;
+} trial;
+
+static int try_path(STACK_OF(X509) * sent, STACK_OF(X509) * *chain, void *arg)
+{
+    const trial *t = arg;
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(cinch_library_context(), NULL);
+    cinch_finding finding = {0};
+    int result = -1;
+
+    *chain = NULL;
+    if (ctx == NULL ||
+        X509_STORE_CTX_init(ctx, X509_STORE_CTX_get0_store(t->store_ctx),
+                            X509_STORE_CTX_get0_cert(t->store_ctx), sent) != 1 ||
+        X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(ctx),
+                               X509_STORE_CTX_get0_param(t->store_ctx)) != 1 ||
+        !set_expectations(ctx, t->settings, t->now))
+        goto out;
+    result = X509_verify_cert(ctx) == 1 && X509_STORE_CTX_get_error(ctx) == X509_V_OK &&
+             check_chain(ctx, t->settings, t->now) &&
+             cinch_profile_check(t->settings, X509_STORE_CTX_get0_chain(ctx), &finding);
+    if (X509_STORE_CTX_get_error(ctx) == X509_V_ERR_OUT_OF_MEM || finding.no_memory)
+        result = -1;
+    else
+        *chain = X509_STORE_CTX_get1_chain(ctx);
+out:
+    X509_STORE_CTX_free(ctx);
+    return result;
+}
+
+/*
+ * Puts a path that holds in place of the one that does not, if there is one. All that is looked at
+ * in a chain was looked at in this one, and is looked at again.
+ */
+static int take_another_path(X509_STORE_CTX *store_ctx, const cinch_settings *settings, int64_t now)
+{
+    int code = X509_STORE_CTX_get_error(store_ctx);
+    trial t = {store_ctx, settings, now};
+
+    if (code == X509_V_ERR_OUT_OF_MEM || code == X509_V_ERR_UNSPECIFIED)
+        return 0;
+    STACK_OF(X509) *chain =
+        cinch_paths_search(settings->trust, X509_STORE_CTX_get0_untrusted(store_ctx),
+                           X509_STORE_CTX_get0_chain(store_ctx), try_path, &t);
+    if (chain == NULL)
+        return 0;
+    X509_STORE_CTX_set0_verified_chain(store_ctx, chain);
+    X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
+    return check_chain(store_ctx, settings, now);
+}
+
 /* Pins, rules on clients, the program's own callback: on a chain that has passed all else. */
 static int check_access(X509_STORE_CTX *store_ctx, const cinch_link *link)
 {
@@ -240,12 +296,18 @@ static int check_all(X509_STORE_CTX *store_ctx, cinch_link *link, SSL *ssl, int6
     if (!cinch_profile_fits(X509_STORE_CTX_get0_cert(store_ctx),
                             X509_STORE_CTX_get0_untrusted(store_ctx), finding))
         return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0, finding->x);
-    if (!verify_chain(store_ctx, settings, now)) {
+    if (!verify_chain(store_ctx, settings, now) && !take_another_path(store_ctx, settings, now)) {
         make_clear(store_ctx, settings, finding);
         return 0;
     }
-    if (!check_name(store_ctx, link) || !check_profile(store_ctx, link, finding) ||
-        !cinch_revocation_check(store_ctx, link, now) || !check_access(store_ctx, link))
+    if (!check_name(store_ctx, link))
+        return 0;
+    int holds = check_profile(store_ctx, link, finding);
+    if (!holds && take_another_path(store_ctx, settings, now)) {
+        *finding = (cinch_finding){0};
+        holds = check_profile(store_ctx, link, finding);
+    }
+    if (!holds || !cinch_revocation_check(store_ctx, link, now) || !check_access(store_ctx, link))
         return 0;
     if (ssl != NULL && !cinch_resume_remember(link, ssl, X509_STORE_CTX_get0_chain(store_ctx)))
         return refuse(store_ctx, X509_V_ERR_OUT_OF_MEM, 0, NULL);
