@@ -74,7 +74,8 @@ void serve_pool_run(const serve_settings *settings, cinch_listener *listener, bo
 
 /*
  * serve_watch_new gives IDENTITY (its cert_file may be NULL) to CTX, and again whenever its files
- * change; one line tells of it, and of a change of the files CLIENT_CA and CRL (may be NULL). Never NULL.
+ * change; one line tells of it, and of a change of the files CLIENT_CA and CRL (may be NULL). Never
+ * NULL.
  */
 typedef struct serve_watch serve_watch;
 

@@ -614,6 +614,54 @@ static void test_tried_again(void **state)
     free(path), free(locked);
 }
 
+/* Changes the file while it is being read: the password is asked for in the middle of that. */
+typedef struct meddler {
+    const char *path;
+    const char *with[2]; /* the first time, and every other time */
+    int times;
+} meddler;
+
+static int meddle(char *buf, size_t size, const char *what, void *arg)
+{
+    meddler *m = arg;
+    char *text = pki_pem_concat(m->with[m->times > 0], m->times % 2 == 1 ? "\n" : "", (char *)NULL);
+
+    (void)what;
+    assert_true(size > 6);
+    assert_true(pki_write(m->path, text, 0600));
+    free(text);
+    m->times++;
+    memcpy(buf, "secret", 6);
+    return 6;
+}
+
+/* What was read from the old content is never taken for the new one. */
+static void test_changed_while_read(void **state)
+{
+    fixture *f = *state;
+    cinch_error err = CINCH_ERROR_INIT;
+    char *path = in(f, "site.pem"), *locked = pki_pem_concat(new_chain, new_locked, (char *)NULL);
+    meddler m = {.path = path, .with = {old_all, NULL}};
+    const cinch_identity_source source = {.file = path, .ask = meddle, .ask_arg = &m};
+
+    put(path, locked);
+    assert_int_equal(cinch_watch_identity(f->watch, f->ctx, &source, &err), CINCH_OK);
+    assert_int_equal(m.times, 1);
+    expect_shown(f, family->good);
+    expect_silence(f);
+
+    /* A writer that never ends. */
+    char *busy = in(f, "busy.pem");
+    meddler never_done = {.path = busy, .with = {locked, locked}, .times = 1};
+    const cinch_identity_source another = {.file = busy, .ask = meddle, .ask_arg = &never_done};
+
+    put(busy, locked);
+    assert_int_equal(cinch_watch_identity(f->watch, f->ctx, &another, &err), CINCH_FAILED);
+    assert_non_null(strstr(err.what, "faster"));
+    expect_shown(f, family->good);
+    free(path), free(busy), free(locked);
+}
+
 /* cinch_watch_now() tries at once, and tells again. */
 static void test_now(void **state)
 {
@@ -835,19 +883,19 @@ static void test_fork(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WATCH_TEST(test_rename),         WATCH_TEST(test_half_written),
-        WATCH_TEST(test_touched),        WATCH_TEST(test_deleted),
-        WATCH_TEST(test_certbot),        WATCH_TEST(test_directory_replaced),
-        WATCH_TEST(test_kubernetes),     WATCH_TEST(test_key_first),
-        WATCH_TEST(test_unreported),     WATCH_TEST(test_bad_links),
-        WATCH_TEST(test_relative),       WATCH_TEST(test_password),
-        WATCH_TEST(test_pkcs12),         WATCH_TEST(test_too_weak),
-        WATCH_TEST(test_not_a_file),     WATCH_TEST(test_unreadable),
-        WATCH_TEST(test_tried_again),    WATCH_TEST(test_now),
-        WATCH_TEST(test_wrong_at_first), WATCH_TEST(test_file),
-        WATCH_TEST(test_trust),          WATCH_TEST(test_crl),
-        WATCH_TEST(test_misuse),         WATCH_TEST(test_end_within),
-        WATCH_TEST(test_fork),
+        WATCH_TEST(test_rename),      WATCH_TEST(test_half_written),
+        WATCH_TEST(test_touched),     WATCH_TEST(test_deleted),
+        WATCH_TEST(test_certbot),     WATCH_TEST(test_directory_replaced),
+        WATCH_TEST(test_kubernetes),  WATCH_TEST(test_key_first),
+        WATCH_TEST(test_unreported),  WATCH_TEST(test_bad_links),
+        WATCH_TEST(test_relative),    WATCH_TEST(test_password),
+        WATCH_TEST(test_pkcs12),      WATCH_TEST(test_too_weak),
+        WATCH_TEST(test_not_a_file),  WATCH_TEST(test_unreadable),
+        WATCH_TEST(test_tried_again), WATCH_TEST(test_changed_while_read),
+        WATCH_TEST(test_now),         WATCH_TEST(test_wrong_at_first),
+        WATCH_TEST(test_file),        WATCH_TEST(test_trust),
+        WATCH_TEST(test_crl),         WATCH_TEST(test_misuse),
+        WATCH_TEST(test_end_within),  WATCH_TEST(test_fork),
     };
 
     return cmocka_run_group_tests_name("watch", tests, set_up, tear_down);
