@@ -7,9 +7,9 @@
 #include "context/refusal.h"
 #include "context/revocation.h"
 
+#include <ctype.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
