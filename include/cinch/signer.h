@@ -51,6 +51,16 @@ CINCH_API cinch_identity *cinch_identity_signer(const void *pem, size_t pem_size
                                                 cinch_sign_callback callback, void *arg,
                                                 cinch_error *err);
 
+/*
+ * cinch_identity_uri makes an identity of the certificates in PEM (NULL: they are at URI too) and the
+ * private key at URI, "pkcs11:token=web;object=key" (RFC 7512) or "file:/path", which some provider
+ * of OpenSSL understands that the system's openssl.cnf loads. PASSWORD is the PIN, NULL for none. It
+ * is given away once at most, as tokens lock themselves, and nobody is asked for one. The key is tried
+ * here. Returns NULL and sets ERR on failure; free it with cinch_identity_free().
+ */
+CINCH_API cinch_identity *cinch_identity_uri(const char *uri, const void *pem, size_t pem_size,
+                                             const char *password, cinch_error *err);
+
 CINCH_END_DECLS
 
 #endif

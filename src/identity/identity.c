@@ -125,7 +125,7 @@ static cinch_status no_key(cinch_error *err, const cinch_material *material, con
 }
 
 /* Describes the certificates and makes the digest of all of them. */
-static cinch_status describe(cinch_identity *identity, const cinch_signer *signer, cinch_error *err)
+static cinch_status describe(cinch_identity *identity, cinch_error *err)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     EVP_MD *sha256 = EVP_MD_fetch(cinch_library_context(), "SHA256", NULL);
@@ -149,11 +149,6 @@ static cinch_status describe(cinch_identity *identity, const cinch_signer *signe
         identity->certificate_count++;
         ok = ok && EVP_DigestUpdate(md, identity->certificates[i]->sha256, 32) == 1;
     }
-    /* Two signers for one certificate are not the same: contexts with equal digests share. */
-    if (signer != NULL)
-        ok = ok &&
-             EVP_DigestUpdate(md, (const void *)&signer->callback, sizeof signer->callback) == 1 &&
-             EVP_DigestUpdate(md, (const void *)&signer->arg, sizeof signer->arg) == 1;
     if (!ok || EVP_DigestFinal_ex(md, identity->digest, NULL) != 1)
         status = cinch_fail_crypto(err, "describing certificates");
 out:
@@ -162,12 +157,28 @@ out:
     return status;
 }
 
+cinch_status cinch_identity_mark(cinch_identity *identity, const void *bytes, size_t size,
+                                 cinch_error *err)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    EVP_MD *sha256 = EVP_MD_fetch(cinch_library_context(), "SHA256", NULL);
+    cinch_status status = CINCH_OK;
+
+    if (md == NULL || sha256 == NULL || EVP_DigestInit_ex2(md, sha256, NULL) != 1 ||
+        EVP_DigestUpdate(md, identity->digest, sizeof identity->digest) != 1 ||
+        EVP_DigestUpdate(md, bytes, size) != 1 ||
+        EVP_DigestFinal_ex(md, identity->digest, NULL) != 1)
+        status = cinch_fail_crypto(err, "telling identities apart");
+    EVP_MD_CTX_free(md);
+    EVP_MD_free(sha256);
+    return status;
+}
+
 cinch_identity *cinch_identity_assemble(const cinch_material *material, EVP_PKEY *key,
-                                        const cinch_signer *signer, const char *name,
+                                        const EVP_PKEY *public_key, const char *name,
                                         const char *key_name, cinch_error *err)
 {
     cinch_identity *identity = cinch_alloc(sizeof *identity);
-    const EVP_PKEY *known = signer == NULL ? key : signer->public_key;
 
     if (identity == NULL) {
         (void)cinch_fail_memory(err, "making an identity");
@@ -176,11 +187,11 @@ cinch_identity *cinch_identity_assemble(const cinch_material *material, EVP_PKEY
     atomic_init(&identity->references, 1);
     EVP_PKEY_up_ref(key);
     identity->key = key;
-    if (cinch_chain_sort(material->certificates, known, name, &identity->leaf, &identity->chain,
-                         err) != CINCH_OK ||
+    if (cinch_chain_sort(material->certificates, public_key == NULL ? key : public_key, name,
+                         &identity->leaf, &identity->chain, err) != CINCH_OK ||
         /* A signer is not tried: it may be slow, or ask somebody. What it signs is checked. */
-        (signer == NULL && cinch_key_proof(key, identity->leaf, key_name, err) != CINCH_OK) ||
-        describe(identity, signer, err) != CINCH_OK) {
+        (public_key == NULL && cinch_key_proof(key, identity->leaf, key_name, err) != CINCH_OK) ||
+        describe(identity, err) != CINCH_OK) {
         cinch_identity_free(identity);
         return NULL;
     }

@@ -174,11 +174,18 @@ void cinch_material_free(cinch_material *material);
 
 /*
  * cinch_identity_assemble makes an identity of KEY, which gets a reference, and what MATERIAL has of
- * certificates. SIGNER is who signs with KEY; NULL if the key does it itself.
+ * certificates. PUBLIC_KEY is for a KEY that cannot be tried; else NULL.
  */
 cinch_identity *cinch_identity_assemble(const cinch_material *material, EVP_PKEY *key,
-                                        const cinch_signer *signer, const char *name,
+                                        const EVP_PKEY *public_key, const char *name,
                                         const char *key_name, cinch_error *err);
+
+/*
+ * cinch_identity_mark makes IDENTITY different from others with the same certificates: where the key
+ * is. Contexts with equal identities share an SSL_CTX. Only while it is made.
+ */
+cinch_status cinch_identity_mark(cinch_identity *identity, const void *bytes, size_t size,
+                                 cinch_error *err);
 
 /* ---- signer.c ---- */
 

@@ -64,8 +64,14 @@ static cinch_identity *make(const cinch_material *material, cinch_sign_callback 
         return NULL;
     }
     cinch_identity *identity =
-        cinch_identity_assemble(material, key, &signer, name, "the signer", err);
+        cinch_identity_assemble(material, key, public_key, name, "the signer", err);
     EVP_PKEY_free(key);
+    if (identity != NULL &&
+        (cinch_identity_mark(identity, (const void *)&callback, sizeof callback, err) != CINCH_OK ||
+         cinch_identity_mark(identity, (const void *)&arg, sizeof arg, err) != CINCH_OK)) {
+        cinch_identity_free(identity);
+        return NULL;
+    }
     return identity;
 }
 

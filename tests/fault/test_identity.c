@@ -11,6 +11,7 @@
 
 #include "base/openssl.h"
 #include "identity/identity.h"
+#include "identity/signer.h"
 #include "policy/policy.h"
 
 #include "pki.h"
@@ -25,23 +26,26 @@
 /* The allocation that fails, counted from 1; 0 for none. */
 static size_t failing, counted;
 
-static int fails_now(void)
+/* Only libcinch's own: OpenSSL 3.0's stores crash when memory runs out inside them. */
+static int ours_only;
+
+static int fails_now(const char *file)
 {
+    if (ours_only && (file == NULL || strstr(file, "base/memory.c") == NULL))
+        return 0;
     return failing != 0 && ++counted == failing;
 }
 
 static void *my_malloc(size_t size, const char *file, int line)
 {
-    (void)file;
     (void)line;
-    return fails_now() ? NULL : malloc(size);
+    return fails_now(file) ? NULL : malloc(size);
 }
 
 static void *my_realloc(void *old, size_t size, const char *file, int line)
 {
-    (void)file;
     (void)line;
-    return fails_now() ? NULL : realloc(old, size);
+    return fails_now(file) ? NULL : realloc(old, size);
 }
 
 static void my_free(void *memory, const char *file, int line)
@@ -51,6 +55,7 @@ static void my_free(void *memory, const char *file, int line)
     free(memory);
 }
 
+static char *folder, *good_uri;
 static char *good, *locked, *mismatch, *gap;
 static unsigned char *p12;
 static size_t p12_size;
@@ -101,6 +106,11 @@ static int set_up(void **state)
 
     (void)state;
     good = pki_pem_concat(key, chain, (char *)NULL);
+    folder = pki_tmpdir();
+    char *path = pki_path(folder, "good.pem", "");
+    assert_true(pki_write(path, good, 0600));
+    good_uri = pki_pem_concat("file:", path, (char *)NULL);
+    free(path);
     locked = pki_pem_concat(chain, locked_key, (char *)NULL);
     mismatch = pki_pem_concat(chain, other, (char *)NULL);
     gap = pki_pem_concat(part, key, (char *)NULL);
@@ -118,6 +128,8 @@ static int tear_down(void **state)
 {
     (void)state;
     free(good);
+    free(good_uri);
+    pki_rmtree(folder);
     free(locked);
     free(mismatch);
     free(gap);
@@ -166,6 +178,15 @@ static int read_locked(cinch_error *err)
 static int read_pkcs12(cinch_error *err)
 {
     cinch_identity *identity = cinch_identity_pkcs12(p12, p12_size, "secret", err);
+
+    cinch_identity_free(identity);
+    return identity != NULL;
+}
+
+/* The key through a store of OpenSSL. */
+static int read_uri(cinch_error *err)
+{
+    cinch_identity *identity = cinch_identity_uri(good_uri, NULL, 0, NULL, err);
 
     cinch_identity_free(identity);
     return identity != NULL;
@@ -243,7 +264,7 @@ static void sweep(int (*run)(cinch_error *), int wanted, size_t step)
             break;
     }
     /* It has reached the end, and some of them mattered. */
-    assert_true(at < 200000 && at > 10 && failed > 5);
+    assert_true(at < 200000 && failed > 0 && (ours_only || (at > 10 && failed > 5)));
     cinch_error_clear(&err);
     assert_int_equal(run(&err), wanted);
 }
@@ -253,6 +274,9 @@ static void identities(void **state)
     (void)state;
     sweep(read_and_install, 1, 3);
     sweep(read_locked, 1, 7);
+    ours_only = 1;
+    sweep(read_uri, 1, 1);
+    ours_only = 0;
     sweep(read_pkcs12, 1, 7);
 }
 
