@@ -2,11 +2,14 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
-static pthread_once_t method_once = PTHREAD_ONCE_INIT;
-static BIO_METHOD *method;
+/*
+ * Writing stops long before this. What goes beyond is answers that the peer asks for and does not
+ * take, key updates for one (RFC 8446, 4.6.3): without an end they would fill the memory.
+ */
+#define OUT_MOST (4 * CINCH_OUT_HIGH)
 
 static int bio_read(BIO *bio, char *out, size_t size, size_t *n)
 {
@@ -34,6 +37,10 @@ static int bio_write(BIO *bio, const char *in, size_t size, size_t *n)
 
     BIO_clear_retry_flags(bio);
     *n = 0;
+    if (cinch_buffer_used(&conn->out) > OUT_MOST) {
+        conn->lost_bytes = conn->takes_nothing = 1;
+        return -1;
+    }
     if (!cinch_buffer_append(&conn->out, in, size)) {
         /* OpenSSL 3.5 takes a write of nothing for done: not 0, and remembered besides. */
         conn->lost_bytes = 1;
@@ -64,24 +71,39 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
     }
 }
 
-static void make_method(void)
+static BIO_METHOD *make_method(void)
 {
     BIO_METHOD *fresh =
         BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "cinch connection");
 
-    if (fresh == NULL)
-        return;
-    if (BIO_meth_set_read_ex(fresh, bio_read) == 1 &&
-        BIO_meth_set_write_ex(fresh, bio_write) == 1 && BIO_meth_set_ctrl(fresh, bio_control) == 1)
-        method = fresh;
-    else
-        BIO_meth_free(fresh);
+    if (fresh == NULL || (BIO_meth_set_read_ex(fresh, bio_read) == 1 &&
+                          BIO_meth_set_write_ex(fresh, bio_write) == 1 &&
+                          BIO_meth_set_ctrl(fresh, bio_control) == 1))
+        return fresh;
+    BIO_meth_free(fresh);
+    return NULL;
+}
+
+/* Not pthread_once(): what failed for want of memory is tried again by the next connection. */
+static const BIO_METHOD *method(void)
+{
+    static _Atomic(BIO_METHOD *) known;
+    BIO_METHOD *found = atomic_load(&known), *fresh;
+
+    if (found != NULL)
+        return found;
+    fresh = make_method();
+    /* Of two threads that are here at once one keeps its own, and the other takes that. */
+    if (fresh != NULL && atomic_compare_exchange_strong(&known, &found, fresh))
+        return fresh;
+    BIO_meth_free(fresh);
+    return found;
 }
 
 BIO *cinch_bio_new(cinch_conn *conn)
 {
-    (void)pthread_once(&method_once, make_method);
-    BIO *bio = method == NULL ? NULL : BIO_new(method);
+    const BIO_METHOD *known = method();
+    BIO *bio = known == NULL ? NULL : BIO_new(known);
     if (bio != NULL) {
         BIO_set_data(bio, conn);
         BIO_set_init(bio, 1);

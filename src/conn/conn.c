@@ -233,6 +233,7 @@ cinch_status cinch_conn_rest(cinch_conn *conn, void *buf, size_t size, size_t *n
     if (conn == NULL || n == NULL || (buf == NULL && size > 0))
         return cinch_fail_null(err, conn == NULL ? "connection" : "buffer");
     *n = 0;
+    conn->lent = 0;
     if (conn->state != CINCH_STATE_PEER_CLOSED && conn->state != CINCH_STATE_CLOSED)
         return cinch_fail(err, CINCH_CAUSE_MISUSE,
                           "what follows the peer's close_notify was asked for before it came");

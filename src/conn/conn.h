@@ -38,7 +38,8 @@ struct cinch_conn {
     size_t lent;    /* how much is lent */
     cinch_conn_state state;
     int begun;              /* the handshake's first step was taken */
-    int lost_bytes;         /* there was no memory for bytes that had to leave */
+    int lost_bytes;         /* there was no room for bytes that had to leave, */
+    int takes_nothing;      /* because the peer takes none of them */
     int recv_ended;         /* the transport has ended */
     int peer_asked;         /* client: the server sent a CertificateRequest */
     int answered;           /* the other side's hello is here */
@@ -51,8 +52,8 @@ struct cinch_conn {
     cinch_opening *opening; /* NULL once the handshake is complete */
     cinch_error *failure;   /* why it FAILED; NULL in that state when there was no memory for it */
     cinch_cause failed_cause;
-    cinch_late late;        /* server: what it asked for after the handshake */
-    unsigned key_updates;   /* of the peer, since it last sent data */
+    cinch_late late;      /* server: what it asked for after the handshake */
+    unsigned key_updates; /* of the peer, since it last sent data */
     cinch_pace pace;
     char server_name[CINCH_HOST_TEXT]; /* what the client asked for, as the server saw it */
 };

@@ -82,7 +82,12 @@ static int whole(const cinch_conn *conn, int result, cinch_error *local)
 {
     if (!conn->lost_bytes)
         return result;
-    (void)cinch_fail_memory(local, "sending");
+    if (conn->takes_nothing)
+        (void)cinch_fail(local, CINCH_CAUSE_PROTOCOL,
+                         "the %s asks for answers without end and takes none of them",
+                         conn->link.derived->settings->is_server ? "client" : "server");
+    else
+        (void)cinch_fail_memory(local, "sending");
     return -1;
 }
 
@@ -124,12 +129,14 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
     return cinch_conn_fail(conn, &local, err);
 }
 
-/* Common to all the calls below: 1 if CONN may be used. */
-static int usable(const cinch_conn *conn, cinch_error *err, cinch_status *status)
+/* Common to all the calls below: 1 if CONN may be used. Room that was lent before is gone then. */
+static int usable(cinch_conn *conn, cinch_error *err, cinch_status *status)
 {
     *status = CINCH_FAILED;
     if (!cinch_enter(err))
         return 0;
+    if (conn != NULL)
+        conn->lent = 0;
     if (conn == NULL)
         *status = cinch_fail_null(err, "connection");
     else if (conn->state == CINCH_STATE_FAILED)
@@ -265,8 +272,8 @@ cinch_status cinch_conn_write(cinch_conn *conn, const void *data, size_t size, s
         }
         const cinch_settings *settings = conn->link.derived->settings;
         int64_t now = settings->quick_start ? cinch_clock_us() : 0;
-        size_t most = cinch_pace_next(&conn->pace, (size_t)settings->record_size,
-                                      settings->quick_start, now);
+        size_t most =
+            cinch_pace_next(&conn->pace, (size_t)settings->record_size, settings->quick_start, now);
         status = write_once(conn, (const char *)data + *n, left < most ? left : most, &part,
                             *n == 0 ? err : NULL);
         if (settings->quick_start)

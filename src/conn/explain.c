@@ -40,6 +40,22 @@ static void explain_end(const cinch_conn *conn, cinch_error *local)
         cinch_explain_offer(conn, local);
 }
 
+/* close_notify where nothing had been opened yet (RFC 8446, 6.1). */
+static void explain_close(const cinch_conn *conn, cinch_error *local)
+{
+    (void)cinch_fail(local, CINCH_CAUSE_CLOSED_IN_HANDSHAKE,
+                     "the %s ended the connection during the handshake, %s", peer(conn),
+                     cinch_conn_phase(conn));
+    cinch_fail_evidence(local, "it sent the alert close_notify, which gives no reason");
+}
+
+/* TLS 1.2 knows close_notify as a warning only; libssl takes a fatal one for an unknown alert. */
+static int is_fatal_close(const cinch_conn *conn, unsigned long code)
+{
+    return !conn->handshake_done && ERR_GET_LIB(code) == ERR_LIB_SSL &&
+           ERR_GET_REASON(code) == SSL_AD_REASON_OFFSET + SSL_AD_CLOSE_NOTIFY;
+}
+
 static void explain_weak_key(const cinch_conn *conn, cinch_error *local)
 {
     (void)cinch_fail(local, CINCH_CAUSE_TOO_WEAK,
@@ -211,6 +227,10 @@ void cinch_conn_explain(cinch_conn *conn, int result, cinch_error *local)
             ;
         else if (is_end(conn, result, code))
             explain_end(conn, local);
+        else if (result == SSL_ERROR_ZERO_RETURN || is_fatal_close(conn, code))
+            explain_close(conn, local);
+        else if (conn->alert_sent == SSL_AD_BAD_RECORD_MAC)
+            explain_damage(conn, local);
         else if (code != 0 && is_ours(conn, code))
             explain_ours(conn, code, local);
         else if (code != 0)
