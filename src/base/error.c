@@ -25,18 +25,21 @@ int cinch_error_is_set(const cinch_error *err)
     return err != NULL && err->status != CINCH_OK;
 }
 
-/* Formats behind what TEXT holds already; strangers' control characters do not get through. */
-static void add_text(char *text, size_t size, const char *format, va_list arguments)
-    CINCH_PRINTF(3, 0);
+/*
+ * Formats behind what TEXT holds already. Strangers' control characters do not get through; LINES
+ * tells whether there may be several: what a stranger wrote must not look like a line of its own.
+ */
+static void add_text(char *text, size_t size, int lines, const char *format, va_list arguments)
+    CINCH_PRINTF(4, 0);
 
-static void add_text(char *text, size_t size, const char *format, va_list arguments)
+static void add_text(char *text, size_t size, int lines, const char *format, va_list arguments)
 {
     char raw[CINCH_ERROR_EVIDENCE];
     size_t used = strlen(text);
     int length = vsnprintf(raw, sizeof raw, format, arguments);
 
     if (length > 0 && used + 1 < size)
-        cinch_text_clean(text + used, size - used, raw, strlen(raw), 1);
+        cinch_text_clean(text + used, size - used, raw, strlen(raw), lines);
 }
 
 static cinch_status status_of(cinch_cause cause)
@@ -64,7 +67,7 @@ cinch_status cinch_fail(cinch_error *err, cinch_cause cause, const char *format,
     err->category = entry->category;
     err->cause = cause;
     va_start(arguments, format);
-    add_text(err->what, sizeof err->what, format, arguments);
+    add_text(err->what, sizeof err->what, 0, format, arguments);
     va_end(arguments);
     cinch_fail_remedy(err, "%s", entry->remedy);
     return err->status;
@@ -77,7 +80,7 @@ void cinch_fail_evidence(cinch_error *err, const char *format, ...)
     if (err == NULL)
         return;
     va_start(arguments, format);
-    add_text(err->evidence, sizeof err->evidence, format, arguments);
+    add_text(err->evidence, sizeof err->evidence, 1, format, arguments);
     va_end(arguments);
 }
 
@@ -89,7 +92,7 @@ void cinch_fail_remedy(cinch_error *err, const char *format, ...)
         return;
     err->remedy[0] = 0;
     va_start(arguments, format);
-    add_text(err->remedy, sizeof err->remedy, format, arguments);
+    add_text(err->remedy, sizeof err->remedy, 0, format, arguments);
     va_end(arguments);
 }
 
@@ -103,7 +106,7 @@ static void add_detail(cinch_error *err, const char *format, ...)
     if (used > 0 && used + 3 < sizeof err->detail)
         memcpy(err->detail + used, "; ", 3);
     va_start(arguments, format);
-    add_text(err->detail, sizeof err->detail, format, arguments);
+    add_text(err->detail, sizeof err->detail, 0, format, arguments);
     va_end(arguments);
 }
 

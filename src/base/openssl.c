@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <openssl/objects.h>
+#include <pthread.h>
 #include <string.h>
 
 OSSL_LIB_CTX *cinch_library_context(void)
@@ -134,6 +135,23 @@ int cinch_ssl_set_groups(SSL_CTX *ctx, const char *list)
 int cinch_ssl_set_groups_of(SSL *ssl, const char *list)
 {
     return set_groups(NULL, ssl, list);
+}
+
+int cinch_ex_place(atomic_int *place, int objects, CRYPTO_EX_dup *copied, CRYPTO_EX_free *freed)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int known = atomic_load(place);
+
+    if (known >= 0)
+        return known;
+    pthread_mutex_lock(&lock);
+    known = atomic_load(place);
+    if (known < 0) {
+        known = CRYPTO_get_ex_new_index(objects, 0, NULL, NULL, copied, freed);
+        atomic_store(place, known);
+    }
+    pthread_mutex_unlock(&lock);
+    return known;
 }
 
 int cinch_openssl_out_of_memory(unsigned long code)

@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <stdatomic.h>
 
 /* cinch_library_context is the OSSL_LIB_CTX that everything is made in; NULL is OpenSSL's default. */
 OSSL_LIB_CTX *cinch_library_context(void);
@@ -24,6 +25,14 @@ const char *cinch_ssl_peer_signature(SSL *ssl);
  */
 int cinch_ssl_set_groups(SSL_CTX *ctx, const char *list);
 int cinch_ssl_set_groups_of(SSL *ssl, const char *list);
+
+/*
+ * cinch_ex_place gives our place among the extra data that objects of the kind OBJECTS
+ * (CRYPTO_EX_INDEX_...) have, and reserves it in *PLACE, which begins as -1, when it is first asked
+ * for. -1 if that failed: the next call tries again, as pthread_once() would not. COPIED and FREED
+ * may be NULL.
+ */
+int cinch_ex_place(atomic_int *place, int objects, CRYPTO_EX_dup *copied, CRYPTO_EX_free *freed);
 
 /* cinch_openssl_out_of_memory tells whether the error CODE says so. */
 int cinch_openssl_out_of_memory(unsigned long code);

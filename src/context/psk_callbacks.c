@@ -12,20 +12,13 @@
 #include <openssl/objects.h>
 #include <openssl/rand.h>
 #include <openssl/sslerr.h>
-#include <pthread.h>
 #include <string.h>
 
 /* The only suite of TLS 1.2 with a key exchange, a shared secret and AEAD that OpenSSL has. */
 #define SUITE_1_2 "ECDHE-PSK-CHACHA20-POLY1305"
 
-static pthread_once_t index_once = PTHREAD_ONCE_INIT;
-static int mark_index = -1;
+static atomic_int mark_place = -1;
 static char mark[] = "made of a pre-shared key";
-
-static void make_index(void)
-{
-    mark_index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-}
 
 /* What libssl takes for the secret KEY with TLS 1.3. NULL if there is no memory. */
 static SSL_SESSION *make_session(SSL *ssl, const unsigned char *key, size_t size)
@@ -33,13 +26,13 @@ static SSL_SESSION *make_session(SSL *ssl, const unsigned char *key, size_t size
     static const unsigned char suite[] = {0x13, 0x01}; /* for its digest, SHA-256 */
     const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, suite);
     SSL_SESSION *session = SSL_SESSION_new();
+    int place = cinch_ex_place(&mark_place, CRYPTO_EX_INDEX_SSL_SESSION, NULL, NULL);
 
-    (void)pthread_once(&index_once, make_index);
-    if (session != NULL && cipher != NULL && mark_index >= 0 &&
+    if (session != NULL && cipher != NULL && place >= 0 &&
         SSL_SESSION_set1_master_key(session, key, size) == 1 &&
         SSL_SESSION_set_cipher(session, cipher) == 1 &&
         SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) == 1 &&
-        SSL_SESSION_set_ex_data(session, mark_index, mark) == 1)
+        SSL_SESSION_set_ex_data(session, place, mark) == 1)
         return session;
     SSL_SESSION_free(session);
     return NULL;
@@ -262,8 +255,9 @@ int cinch_psk_proved(const cinch_link *link, SSL *ssl)
         return 0;
     if (SSL_version(ssl) < TLS1_3_VERSION)
         return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_psk && SSL_session_reused(ssl) == 0;
-    return SSL_session_reused(ssl) == 1 && mark_index >= 0 &&
-           SSL_SESSION_get_ex_data(session, mark_index) == mark;
+    int place = atomic_load(&mark_place);
+    return SSL_session_reused(ssl) == 1 && place >= 0 &&
+           SSL_SESSION_get_ex_data(session, place) == mark;
 }
 
 void cinch_psk_refuse(const cinch_link *link)

@@ -18,7 +18,6 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
-#include <pthread.h>
 #include <string.h>
 
 /* What is inside a ticket beside libssl's own: digest, start, certificates above the leaf. */
@@ -50,7 +49,8 @@ static int hash_rules(const cinch_settings *s, EVP_MD_CTX *md)
            EVP_DigestUpdate(md, trust, sizeof trust) == 1 &&
            (s->alpn == NULL || EVP_DigestUpdate(md, s->alpn, s->alpn_size) == 1) &&
            cinch_extras_hash_rules(s, md) && cinch_access_hash(s, md) &&
-           cinch_revocation_bind(s, md) && cinch_policy_hash(s->policy, md) == 1 && hash_names(s->identity, md);
+           cinch_revocation_bind(s, md) && cinch_policy_hash(s->policy, md) == 1 &&
+           hash_names(s->identity, md);
 }
 
 cinch_status cinch_resume_digest(const cinch_settings *settings, unsigned char digest[32],
@@ -369,8 +369,7 @@ SSL_TICKET_RETURN cinch_resume_ticket_opened(SSL *ssl, SSL_SESSION *session,
 
 /* ---- session ids of TLS 1.2: libssl keeps the session itself, the chain hangs on it ---- */
 
-static pthread_once_t index_once = PTHREAD_ONCE_INIT;
-static int chain_index = -1;
+static atomic_int chain_place = -1;
 
 static void free_chain(void *parent, void *chain, CRYPTO_EX_DATA *data, int index, long number,
                        void *pointer)
@@ -398,21 +397,16 @@ static int copy_chain(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **cha
     return *chain != NULL;
 }
 
-static void make_index(void)
-{
-    chain_index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, copy_chain, free_chain);
-}
-
 int cinch_resume_remember(const cinch_link *link, SSL *ssl, STACK_OF(X509) * chain)
 {
     const cinch_settings *settings = link->derived->settings;
 
     if (!settings->is_server || settings->session_ids == 0 || SSL_version(ssl) >= TLS1_3_VERSION)
         return 1;
-    (void)pthread_once(&index_once, make_index);
+    int place = cinch_ex_place(&chain_place, CRYPTO_EX_INDEX_SSL_SESSION, copy_chain, free_chain);
     STACK_OF(X509) *copy = X509_chain_up_ref(chain);
-    if (copy != NULL && chain_index >= 0 &&
-        SSL_SESSION_set_ex_data(SSL_get_session(ssl), chain_index, copy) == 1)
+    if (copy != NULL && place >= 0 &&
+        SSL_SESSION_set_ex_data(SSL_get_session(ssl), place, copy) == 1)
         return 1;
     sk_X509_pop_free(copy, X509_free);
     return 0;
@@ -420,7 +414,8 @@ int cinch_resume_remember(const cinch_link *link, SSL *ssl, STACK_OF(X509) * cha
 
 static STACK_OF(X509) * remembered_chain(SSL_SESSION *session)
 {
-    STACK_OF(X509) *chain = chain_index < 0 ? NULL : SSL_SESSION_get_ex_data(session, chain_index);
+    int place = atomic_load(&chain_place);
+    STACK_OF(X509) *chain = place < 0 ? NULL : SSL_SESSION_get_ex_data(session, place);
 
     if (chain == NULL || !in_time(chain, cinch_clock_wall()))
         return NULL;

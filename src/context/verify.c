@@ -19,25 +19,21 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <pthread.h>
 
-static pthread_once_t index_once = PTHREAD_ONCE_INIT;
-static int link_index = -1;
-
-static void make_index(void)
-{
-    link_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-}
+static atomic_int link_place = -1;
 
 int cinch_link_attach(cinch_link *link, SSL *ssl)
 {
-    (void)pthread_once(&index_once, make_index);
-    return link_index >= 0 && SSL_set_ex_data(ssl, link_index, link) == 1;
+    int place = cinch_ex_place(&link_place, CRYPTO_EX_INDEX_SSL, NULL, NULL);
+
+    return place >= 0 && SSL_set_ex_data(ssl, place, link) == 1;
 }
 
 cinch_link *cinch_link_of(const SSL *ssl)
 {
-    return ssl == NULL || link_index < 0 ? NULL : SSL_get_ex_data(ssl, link_index);
+    int place = atomic_load(&link_place);
+
+    return ssl == NULL || place < 0 ? NULL : SSL_get_ex_data(ssl, place);
 }
 
 /* What is expected of the chain as a whole; 0 if any of it could not be put in force. */

@@ -11,10 +11,8 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <pthread.h>
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int place = -1; /* of the set among a store's extra data */
+static atomic_int set_place = -1;
 
 static void free_set(void *parent, void *set, CRYPTO_EX_DATA *data, int at, long arg, void *pointer)
 {
@@ -22,14 +20,15 @@ static void free_set(void *parent, void *set, CRYPTO_EX_DATA *data, int at, long
     cinch_trust_unref(set);
 }
 
-static void reserve_place(void)
+static int find_place(void)
 {
-    place = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_X509_STORE, 0, NULL, NULL, NULL, free_set);
+    return cinch_ex_place(&set_place, CRYPTO_EX_INDEX_X509_STORE, NULL, free_set);
 }
 
 cinch_trust *cinch_trust_of(X509_STORE *store)
 {
-    (void)pthread_once(&once, reserve_place);
+    int place = find_place();
+
     return store == NULL || place < 0 ? NULL : X509_STORE_get_ex_data(store, place);
 }
 
@@ -113,7 +112,7 @@ X509_STORE *cinch_trust_store(cinch_trust *trust, cinch_error *err)
         (void)cinch_fail_null(err, "set of trust anchors");
         return NULL;
     }
-    (void)pthread_once(&once, reserve_place);
+    int place = find_place();
     if (place >= 0)
         store = X509_STORE_new();
     if (store == NULL || X509_STORE_set_ex_data(store, place, trust) != 1) {
