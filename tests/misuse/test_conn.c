@@ -181,6 +181,27 @@ static void test_buffers(void **state)
     }
 }
 
+/* Room that was lent is gone with the next call that needs the buffer: nothing is put into it. */
+static void test_stale_room(void **state)
+{
+    (void)state;
+    for (int what = 0; what < CALLS; what++) {
+        char buf[8];
+        void *space;
+        size_t n;
+        pair p;
+
+        enter(&p, CINCH_STATE_OPEN);
+        assert_int_equal(cinch_conn_recv_space(p.client.conn, &space, &n, NULL), CINCH_OK);
+        assert_true(n > 0);
+        (void)make((call)what, p.client.conn, NULL);
+        assert_int_equal(cinch_conn_recv_commit(p.client.conn, n, NULL), CINCH_FAILED);
+        assert_int_equal(cinch_conn_read(p.client.conn, buf, sizeof buf, &n, NULL),
+                         CINCH_WANT_READ);
+        pair_stop(&p);
+    }
+}
+
 /* An error that is set stops every call and stays what it is. */
 static void test_set_error(void **state)
 {
@@ -352,9 +373,10 @@ static void test_stream_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),        cmocka_unit_test(test_buffers),
-        cmocka_unit_test(test_set_error),    cmocka_unit_test(test_null),
-        cmocka_unit_test(test_context_null), cmocka_unit_test(test_stream_null),
+        cmocka_unit_test(test_table),       cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_stale_room),  cmocka_unit_test(test_set_error),
+        cmocka_unit_test(test_null),        cmocka_unit_test(test_context_null),
+        cmocka_unit_test(test_stream_null),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
