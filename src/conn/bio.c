@@ -5,12 +5,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/*
- * Writing stops long before this. What goes beyond is answers that the peer asks for and does not
- * take, key updates for one (RFC 8446, 4.6.3): without an end they would fill the memory.
- */
-#define OUT_MOST (4 * CINCH_OUT_HIGH)
-
 static int bio_read(BIO *bio, char *out, size_t size, size_t *n)
 {
     cinch_conn *conn = BIO_get_data(bio);
@@ -37,10 +31,6 @@ static int bio_write(BIO *bio, const char *in, size_t size, size_t *n)
 
     BIO_clear_retry_flags(bio);
     *n = 0;
-    if (cinch_buffer_used(&conn->out) > OUT_MOST) {
-        conn->lost_bytes = conn->takes_nothing = 1;
-        return -1;
-    }
     if (!cinch_buffer_append(&conn->out, in, size)) {
         /* OpenSSL 3.5 takes a write of nothing for done: not 0, and remembered besides. */
         conn->lost_bytes = 1;

@@ -38,8 +38,7 @@ struct cinch_conn {
     size_t lent;    /* how much is lent */
     cinch_conn_state state;
     int begun;              /* the handshake's first step was taken */
-    int lost_bytes;         /* there was no room for bytes that had to leave, */
-    int takes_nothing;      /* because the peer takes none of them */
+    int lost_bytes;         /* there was no memory for bytes that had to leave */
     int recv_ended;         /* the transport has ended */
     int peer_asked;         /* client: the server sent a CertificateRequest */
     int answered;           /* the other side's hello is here */

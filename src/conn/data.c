@@ -82,12 +82,7 @@ static int whole(const cinch_conn *conn, int result, cinch_error *local)
 {
     if (!conn->lost_bytes)
         return result;
-    if (conn->takes_nothing)
-        (void)cinch_fail(local, CINCH_CAUSE_PROTOCOL,
-                         "the %s asks for answers without end and takes none of them",
-                         conn->link.derived->settings->is_server ? "client" : "server");
-    else
-        (void)cinch_fail_memory(local, "sending");
+    (void)cinch_fail_memory(local, "sending");
     return -1;
 }
 
