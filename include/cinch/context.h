@@ -98,6 +98,12 @@ CINCH_API cinch_status cinch_context_client_auth(cinch_context *ctx, cinch_clien
  */
 CINCH_API cinch_status cinch_context_verify_depth(cinch_context *ctx, int depth, cinch_error *err);
 
+/*
+ * cinch_context_partial_chain says what can be an anchor: every certificate that was named, an
+ * intermediate as well (ON not 0: the default), or only one that is signed by itself, a root (0).
+ */
+CINCH_API cinch_status cinch_context_partial_chain(cinch_context *ctx, int on, cinch_error *err);
+
 /* What a server does with the name that a client asks for (SNI, RFC 6066, 3). */
 typedef enum cinch_server_name_rule {
     CINCH_SERVER_NAME_ANY = 0,     /* answers whatever the name is, or without one: the default */

@@ -40,6 +40,7 @@ typedef struct cinch_settings {
     cinch_client_auth client_auth;
     cinch_server_name_rule server_name_rule;
     int verify_depth;
+    int roots_only; /* an anchor is a root; else every certificate that was named is one */
     int send_server_name;
     int skip_verification;
     int skip_name;

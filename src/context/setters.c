@@ -112,6 +112,18 @@ cinch_status cinch_context_verify_depth(cinch_context *ctx, int depth, cinch_err
     return cinch_context_change(ctx, NULL, change_depth, &depth, err);
 }
 
+static cinch_status change_partial(cinch_settings *settings, const void *value, cinch_error *err)
+{
+    (void)err;
+    settings->roots_only = *(const int *)value == 0;
+    return CINCH_OK;
+}
+
+cinch_status cinch_context_partial_chain(cinch_context *ctx, int on, cinch_error *err)
+{
+    return cinch_context_change(ctx, NULL, change_partial, &on, err);
+}
+
 static cinch_status change_name_rule(cinch_settings *settings, const void *value, cinch_error *err)
 {
     settings->server_name_rule = *(const cinch_server_name_rule *)value;

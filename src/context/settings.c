@@ -89,7 +89,7 @@ static int hash_settings(const cinch_settings *s, EVP_MD_CTX *md)
                          (int)s->client_auth, (int)s->server_name_rule, s->verify_depth,
                          s->send_server_name, s->skip_verification,     s->skip_name,
                          s->resumption,       s->ticket_count,          (int)s->session_ids,
-                         s->first_was_added};
+                         s->first_was_added,  s->roots_only};
     unsigned char trust[32] = {0};
     const uintptr_t ring = (uintptr_t)s->tickets;
 

@@ -199,6 +199,9 @@ void cinch_explain_issuer(const cinch_refusal *r)
                             cinch_refusal_peer(r));
     if (cinch_x509_issuer_url(top, url, sizeof url))
         cinch_fail_evidence(r->err, "\nthe issuer's certificate should be at %s", url);
+    if (r->link->derived->settings->roots_only)
+        cinch_fail_evidence(r->err, "\nonly roots count as anchors here "
+                                    "(cinch_context_partial_chain() is off)");
     if (trust_of(r) != NULL)
         cinch_fail_evidence(r->err, "\ntrusted: %s",
                             cinch_trust_describe(trust_of(r), where, sizeof where));
