@@ -354,9 +354,73 @@ static void test_one_identity_in_two_contexts(void **state)
     cinch_context_free(client);
 }
 
+/* Nobody is asked for a signature when a session is resumed. */
+static void test_resumption_needs_no_signature(void **state)
+{
+    holder h = {.cert = leaves[0]};
+    cinch_context *client = pair_client_context(root), *server = cinch_context_server(NULL);
+
+    (void)state;
+    use(server, &h);
+    for (int i = 0; i < 2; i++) {
+        pair p = {0};
+
+        pair_start(&p, client, server, "localhost");
+        pair_handshake(&p);
+        assert_int_equal(p.client.status, CINCH_OK);
+        assert_true(pair_send(&p, &p.server, &p.client, "pong", 4));
+        cinch_peer *peer = cinch_conn_peer(p.client.conn, NULL);
+        assert_int_equal(peer->resumed, i);
+        cinch_peer_free(peer);
+        assert_int_equal(h.calls, 1);
+        pair_stop(&p);
+    }
+    cinch_context_free(client);
+    cinch_context_free(server);
+}
+
+/* A server may ask for the client's certificate while the connection is open. */
+static void test_late_certificates(void **state)
+{
+    (void)state;
+    for (int wrong = 0; wrong < 2; wrong++) {
+        holder h = {.cert = leaves[1], .mood = wrong ? HOLDER_FLIPS : HOLDER_GOOD};
+        cinch_context *client = pair_client_context(root);
+        cinch_context *server = pair_server_context(client_leaf, NULL);
+        pair p = {0};
+        char byte;
+        size_t n;
+
+        use(client, &h);
+        pair_trust(server, root);
+        assert_int_equal(cinch_context_late_certificate(client, 1, NULL), CINCH_OK);
+        pair_start(&p, client, server, "localhost");
+        pair_handshake(&p);
+        assert_int_equal(p.server.status, CINCH_OK);
+        assert_int_equal(h.calls, 0);
+        assert_int_equal(cinch_conn_ask_certificate(p.server.conn, NULL), CINCH_OK);
+        (void)pair_move(&p);
+        p.client.status = cinch_conn_read(p.client.conn, &byte, 1, &n, &p.client.err);
+        (void)pair_move(&p);
+        p.server.status = cinch_conn_read(p.server.conn, &byte, 1, &n, &p.server.err);
+        assert_int_equal(h.calls, 1);
+        assert_int_equal(p.client.status, wrong ? CINCH_FAILED : CINCH_WANT_READ);
+        assert_int_equal(p.client.err.cause, wrong ? CINCH_CAUSE_SIGNER : CINCH_CAUSE_NONE);
+        assert_int_equal(p.server.status, wrong ? CINCH_FAILED : CINCH_WANT_READ);
+        cinch_peer *peer = cinch_conn_evidence(p.server.conn, NULL);
+        assert_int_equal(peer->verified, !wrong);
+        cinch_peer_free(peer);
+        pair_stop(&p);
+        cinch_context_free(client);
+        cinch_context_free(server);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_late_certificates),
+        cmocka_unit_test(test_resumption_needs_no_signature),
         cmocka_unit_test(test_wrong_signatures_stay_here),
         cmocka_unit_test(test_a_key_cannot_be_had_for_less),
         cmocka_unit_test(test_signers_are_not_mixed_up),
