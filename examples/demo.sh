@@ -8,7 +8,8 @@ set -eu
     echo "usage: demo.sh BUILDDIR, where BUILDDIR/cinch is" >&2
     exit 2
 }
-cinch=$(cd "$1" && pwd)/cinch
+build=$(cd "$1" && pwd)
+cinch=$build/cinch
 python=/usr/bin/python3
 [ -x $python ] || python=python3
 dir=$(mktemp -d)
@@ -50,7 +51,7 @@ step() {
 
 # show COMMAND...: runs it, prints it and what it says; its status is in $status.
 show() {
-    printf '   $ %s\n' "$*" | sed "s|$cinch|cinch|g; s|$python|python3|g"
+    printf '   $ %s\n' "$*" | sed "s|$cinch|cinch|g; s|$build/|build/|g; s|$python|python3|g"
     status=0
     timeout 20 "$@" >out.txt 2>&1 </dev/null || status=$?
     sed 's/^/     /' out.txt
@@ -66,7 +67,7 @@ serve() {
     name=$1
     pattern=$2
     shift 2
-    printf '   $ %s &\n' "$*" | sed "s|$cinch|cinch|g; s|$python|python3|g"
+    printf '   $ %s &\n' "$*" | sed "s|$cinch|cinch|g; s|$build/|build/|g; s|$python|python3|g"
     : >"$name.log"
     "$@" >"$name.log" 2>&1 </dev/null &
     server=$!
@@ -247,6 +248,89 @@ step 'A server that speaks TLS 1.1 only'
 serve old 's|^ACCEPT .*:\([0-9]*\)$|\1|p' openssl s_server -accept localhost:0 \
     -cert localhost.pem -key localhost.pem -tls1_1 -cipher ALL:@SECLEVEL=0 -www
 refused 4 no-common-version --ca $ca "localhost:$port"
+
+printf '\nAnd what keeps sessions, hosts and certificates apart.\n'
+
+# ask NAME ADDRESS OPTION...: openssl s_client; what the server says is in told.txt.
+ask() {
+    host=$1
+    shift
+    status=0
+    target=$1
+    shift
+    timeout 20 openssl s_client -connect "$target" -servername "$host" -CAfile $ca -ign_eof -quiet \
+        "$@" </dev/null >told.txt 2>client.txt || status=$?
+    sed 's/^/     /' told.txt
+}
+
+step 'Two hosts on one port, one of them for clients with a certificate'
+"$cinch" ca issue --out public.pem www.test >/dev/null
+"$cinch" ca issue --out members.pem members.test >/dev/null
+"$cinch" ca issue --client --out alice.pem alice@example.test >/dev/null
+serve hosts 's|^listening on .*:\([0-9]*\)$|\1|p' "$build/examples/example-virtual_hosts" \
+    public.pem members.pem $ca 0
+echo '   a guest at www.test, who is given a session:'
+ask www.test "localhost:$port" -sess_out guest.session
+grep -q '^www.test welcomes a guest$' told.txt || fail 'www.test does not answer'
+echo '   the same guest again, with that session:'
+ask www.test "localhost:$port" -sess_in guest.session
+grep -q '^www.test welcomes a guest back$' told.txt || fail 'the session is not resumed'
+echo '   and with that session at members.test:'
+ask members.test "localhost:$port" -sess_in guest.session
+[ ! -s told.txt ] || fail 'members.test let a guest in'
+grep 'alert' client.txt | sed 's/^/     /'
+echo '   Alice has a certificate:'
+ask members.test "localhost:$port" -cert alice.pem -key alice.pem
+grep -q '^members.test welcomes .*alice@example.test' told.txt || fail 'Alice is not let in'
+good 'the session of one host opens nothing at the other'
+
+step 'A ticket secret that rotates every two seconds'
+serve tickets 's|^listening on .*:\([0-9]*\)$|\1|p' "$build/examples/example-ticket_server" \
+    localhost.pem 0 2 2
+ask localhost "localhost:$port" -sess_out short.session
+grep -q '^from the beginning$' told.txt || fail 'the first connection was resumed'
+ask localhost "localhost:$port" -sess_in short.session
+grep -q '^resumed$' told.txt || fail 'the session is not resumed'
+tries=0
+while ask localhost "localhost:$port" -sess_in short.session >/dev/null && grep -q '^resumed$' told.txt; do
+    tries=$((tries + 1))
+    [ $tries -lt 100 ] || fail 'the old ticket still opens'
+    sleep 0.2
+done
+sed 's/^/     /' told.txt
+good 'after its time the old ticket opens no more: its secret is wiped'
+
+step 'A certificate replaced while a client is connected'
+cp localhost.pem site.pem
+serve echo "$cinch_port" "$cinch" serve --echo --listen localhost:0 --identity site.pem
+mkfifo words
+"$cinch" connect --quiet --ca $ca "localhost:$port" <words >heard.txt 2>quiet.txt &
+servers="$servers $!"
+exec 3>words
+echo 'before the change' >&3
+"$cinch" ca issue --out renewed.pem localhost >/dev/null
+mv renewed.pem site.pem
+tries=0
+until grep -q '^reloaded' echo.log; do
+    tries=$((tries + 1))
+    [ $tries -lt 100 ] || fail "the certificate is not taken over: $(cat echo.log)"
+    sleep 0.1
+done
+echo 'after the change' >&3
+tries=0
+until grep -q '^after the change$' heard.txt; do
+    tries=$((tries + 1))
+    [ $tries -lt 100 ] || fail "the connection did not go on: $(cat heard.txt quiet.txt)"
+    sleep 0.1
+done
+exec 3>&-
+sed 's/^/     /' heard.txt
+timeout 20 openssl s_client -connect "localhost:$port" -CAfile $ca </dev/null 2>/dev/null |
+    openssl x509 -noout -serial >shown.txt
+openssl x509 -noout -serial -in site.pem >fresh.txt
+cmp -s shown.txt fresh.txt || fail 'a new connection does not show the new certificate'
+grep '^reloaded' echo.log | sed 's/^/     /'
+good 'the old connection went on, a new one shows the new certificate'
 
 step 'What the server saw of all this'
 [ "$(grep -c '^127\.0\.0\.1:.* TLSv1\.3 \|^\[::1\]:.* TLSv1\.3 ' files.log)" -ge 4 ] ||
