@@ -33,13 +33,14 @@ typedef struct cinch_peer {
     const char *host;                /* client: the name or address that was to be verified */
     int resumed;                     /* the session of an earlier connection was used */
     int verified; /* the peer's certificate passed every check, or it proved `psk_identity` */
-    cinch_certificate **chain;       /* verified: leaf first, trust anchor last; else empty */
+    cinch_certificate **chain; /* verified: leaf first, trust anchor last; else empty */
     size_t chain_count;
     cinch_certificate **sent; /* as the peer sent them, leaf first; may be nonsense */
     size_t sent_count;
     cinch_timing timing;
-    const char *psk_identity; /* whose pre-shared key was proved (psk.h), in place of a certificate */
-    const char *npn;          /* the protocol agreed on with NPN; "" if none */
+    const char
+        *psk_identity; /* whose pre-shared key was proved (psk.h), in place of a certificate */
+    const char *npn;   /* the protocol agreed on with NPN; "" if none */
 } cinch_peer;
 
 /*

@@ -121,12 +121,14 @@ static const cinch_cause_entry causes[CINCH_CAUSE_COUNT] = {
         {"peer-distrusts-us", CINCH_CATEGORY_TRUST,
          "make the other side trust the issuer of our certificate, or "
          "use one that it trusts, with all intermediates"},
-    [CINCH_CAUSE_NO_CRL] = {"no-crl", CINCH_CATEGORY_TRUST,
-                            "get the issuer's current revocation list and put it where this program "
-                            "reads them; " CLOCK_HINT},
-    [CINCH_CAUSE_OCSP] = {"ocsp", CINCH_CATEGORY_TRUST,
-                          "have the server send a current OCSP response (\"OCSP stapling\"); do not "
-                          "go on without one"},
+    [CINCH_CAUSE_NO_CRL] =
+        {"no-crl", CINCH_CATEGORY_TRUST,
+         "get the issuer's current revocation list and put it where this program "
+         "reads them; " CLOCK_HINT},
+    [CINCH_CAUSE_OCSP] =
+        {"ocsp", CINCH_CATEGORY_TRUST,
+         "have the server send a current OCSP response (\"OCSP stapling\"); do not "
+         "go on without one"},
     [CINCH_CAUSE_WRONG_HOST_NAME] = {"wrong-host-name", CINCH_CATEGORY_NAME,
                                      "connect to one of the names that the certificate is for, or "
                                      "have it issued for this name"},

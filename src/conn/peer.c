@@ -75,7 +75,8 @@ static int fill_names(cinch_peer *peer, cinch_arena *arena, const cinch_conn *co
         name = "";
     cinch_text_clean(text, sizeof text, name, strlen(name), 0);
     peer->server_name = cinch_arena_text(arena, text);
-    return peer->alpn != NULL && peer->npn != NULL && peer->psk_identity != NULL && peer->host != NULL && peer->server_name != NULL;
+    return peer->alpn != NULL && peer->npn != NULL && peer->psk_identity != NULL &&
+           peer->host != NULL && peer->server_name != NULL;
 }
 
 /*

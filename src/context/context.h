@@ -16,8 +16,8 @@
 #include "trust/trust.h"
 
 #include <cinch/context.h>
-#include <cinch/verify.h>
 #include <cinch/host.h>
+#include <cinch/verify.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -87,7 +87,7 @@ typedef struct cinch_derived {
 struct cinch_context {
     atomic_uint references;
     unsigned long visited; /* under cinch_hosts_lock() */
-    pthread_mutex_t lock; /* guards the pointers, not what they point to */
+    pthread_mutex_t lock;  /* guards the pointers, not what they point to */
     cinch_settings *settings;
     cinch_derived *derived;        /* NULL after a change */
     cinch_session_cache *sessions; /* client: the context's own, whatever it derives */

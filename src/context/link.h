@@ -34,15 +34,15 @@ typedef struct cinch_link {
     int gave_tickets;               /* server: they went out, or there was no reason to */
 
     /* Shared secrets; see psk.h. */
-    const char *psk_identity;          /* whose secret is in use, if it is proved; NULL: none */
-    char psk_text[CINCH_PSK_TEXT];     /* server: the place for one that was looked up */
-    int psk_offers;                    /* server: identities in the hello not yet looked at */
-    int psk_unknown;                   /* server: an identity that is not known was offered */
+    const char *psk_identity;      /* whose secret is in use, if it is proved; NULL: none */
+    char psk_text[CINCH_PSK_TEXT]; /* server: the place for one that was looked up */
+    int psk_offers;                /* server: identities in the hello not yet looked at */
+    int psk_unknown;               /* server: an identity that is not known was offered */
     /* Server: which host it is for; see hosts.h. */
     cinch_derived *first;             /* what it began with, if DERIVED is now another */
     unsigned char session_digest[32]; /* what sessions of this host are bound to */
     char *asked;                      /* the name in the ClientHello, "" if none; NULL before it */
-    const unsigned char *hello;       /* the message, while it is looked at; NULL: could not be kept */
+    const unsigned char *hello; /* the message, while it is looked at; NULL: could not be kept */
     size_t hello_size;
 } cinch_link;
 

@@ -39,8 +39,8 @@ static int hash_names(const cinch_identity *identity, EVP_MD_CTX *md)
 
 static int hash_rules(const cinch_settings *s, EVP_MD_CTX *md)
 {
-    const int plain[] = {s->is_server, (int)s->client_auth, s->verify_depth, (int)s->alpn_rule,
-                         (int)s->server_name_rule, s->roots_only};
+    const int plain[] = {s->is_server,      (int)s->client_auth,      s->verify_depth,
+                         (int)s->alpn_rule, (int)s->server_name_rule, s->roots_only};
     unsigned char trust[32] = {0};
 
     if (s->trust != NULL)

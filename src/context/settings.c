@@ -4,8 +4,8 @@
 #include "context/access.h"
 #include "context/context.h"
 #include "context/extras.h"
-#include "context/revocation.h"
 #include "context/hosts.h"
+#include "context/revocation.h"
 
 #include <openssl/evp.h>
 
@@ -53,7 +53,8 @@ cinch_settings *cinch_settings_copy(const cinch_settings *settings, cinch_error 
     copy->policy = cinch_policy_copy(settings->policy, err);
     copy->alpn =
         settings->alpn == NULL ? NULL : cinch_copy_bytes(settings->alpn, settings->alpn_size);
-    if (!extras || !access || copy->policy == NULL || (copy->alpn == NULL) != (settings->alpn == NULL)) {
+    if (!extras || !access || copy->policy == NULL ||
+        (copy->alpn == NULL) != (settings->alpn == NULL)) {
         cinch_settings_free(copy);
         (void)cinch_fail_memory(err, "copying the settings of a context");
         return NULL;
@@ -84,12 +85,12 @@ void cinch_settings_free(cinch_settings *settings)
  */
 static int hash_settings(const cinch_settings *s, EVP_MD_CTX *md)
 {
-    const int plain[] = {s->is_server,        s->trusts_system,         s->trust != NULL,
-                         s->identity != NULL, (int)s->alpn_size,        (int)s->alpn_rule,
-                         (int)s->client_auth, (int)s->server_name_rule, s->verify_depth,
-                         s->send_server_name, s->skip_verification,     s->skip_name,
-                         s->resumption,       s->ticket_count,          (int)s->session_ids,
-                         s->first_was_added,  s->roots_only};
+    const int plain[] = {
+        s->is_server,      s->trusts_system,    s->trust != NULL,     s->identity != NULL,
+        (int)s->alpn_size, (int)s->alpn_rule,   (int)s->client_auth,  (int)s->server_name_rule,
+        s->verify_depth,   s->send_server_name, s->skip_verification, s->skip_name,
+        s->resumption,     s->ticket_count,     (int)s->session_ids,  s->first_was_added,
+        s->roots_only};
     unsigned char trust[32] = {0};
     const uintptr_t ring = (uintptr_t)s->tickets;
 
@@ -105,8 +106,8 @@ static int hash_settings(const cinch_settings *s, EVP_MD_CTX *md)
            (s->identity == NULL ||
             EVP_DigestUpdate(md, s->identity->digest, sizeof s->identity->digest) == 1) &&
            (s->alpn == NULL || EVP_DigestUpdate(md, s->alpn, s->alpn_size) == 1) &&
-           cinch_extras_hash(s, md) && cinch_access_hash(s, md) &&
-           cinch_revocation_hash(s, md) && cinch_policy_hash(s->policy, md) == 1;
+           cinch_extras_hash(s, md) && cinch_access_hash(s, md) && cinch_revocation_hash(s, md) &&
+           cinch_policy_hash(s->policy, md) == 1;
 }
 
 cinch_status cinch_settings_digest(const cinch_settings *settings, unsigned char digest[32],

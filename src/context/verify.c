@@ -50,12 +50,12 @@ static int set_expectations(X509_STORE_CTX *store_ctx, const cinch_settings *set
     X509_VERIFY_PARAM_set_time(param, (time_t)now);
     /* An anchor is believed without proof, so it need not be self-signed (RFC 5280, 6.1.1 d). */
     unsigned long partial = settings->roots_only ? 0 : X509_V_FLAG_PARTIAL_CHAIN;
-    if (settings->roots_only && X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1)
+    if (settings->roots_only &&
+        X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1)
         return 0;
     return X509_VERIFY_PARAM_set_purpose(param, purpose) == 1 &&
            X509_VERIFY_PARAM_set_trust(param, trust) == 1 &&
-           X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_TRUSTED_FIRST |
-                                                  partial |
+           X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_TRUSTED_FIRST | partial |
                                                   X509_V_FLAG_POLICY_CHECK) == 1 &&
            X509_VERIFY_PARAM_get_depth(param) == settings->verify_depth;
 }
