@@ -89,7 +89,7 @@ static bool read_date(const char *text, int64_t *when)
             digits[n++] = text[i];
     }
     if (good && n == 8)
-        memcpy(digits + 8, "000000", 6);
+        memset(digits + 8, '0', 6);
     digits[14] = 'Z';
     good = good && ASN1_TIME_set_string_X509(time, digits) == 1 &&
            ASN1_TIME_diff(&days, &seconds, epoch, time) == 1;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define DAY 86400
+#define DAY INT64_C(86400)
 #define WEAK_BITS 112
 #define URGENT (7 * DAY)
 #define SOON (30 * DAY)

@@ -149,7 +149,7 @@ cinch_status cinch_pem_to_der(const char *pem, size_t pem_size, void *buf, size_
     if (status == CINCH_OK && *n > size)
         status = cinch_fail(err, CINCH_CAUSE_MISUSE,
                             "the certificate has %zu bytes and the buffer %zu", *n, size);
-    else if (status == CINCH_OK)
+    else if (status == CINCH_OK && buf != NULL && der != NULL)
         memcpy(buf, der, *n);
     X509_free(certificate);
     OPENSSL_free(der);
@@ -184,7 +184,7 @@ static int parse_time(const char *t, int64_t *seconds)
     if (strlen(t) != 24 || t[3] != ' ' || t[6] != ' ' || t[9] != ':' || t[12] != ':' ||
         t[15] != ' ' || strcmp(t + 20, " GMT") != 0)
         return 0;
-    while (month < 12 && memcmp(months + 3 * month, t, 3) != 0)
+    while (month < 12 && memcmp(months + (size_t)month * 3, t, 3) != 0)
         month++;
     int day = two_digits(t + 4, 1), hour = two_digits(t + 7, 0), minute = two_digits(t + 10, 0);
     int second = two_digits(t + 13, 0), century = two_digits(t + 16, 0);

@@ -205,6 +205,13 @@ static int is_end(const cinch_conn *conn, int result, unsigned long code)
             ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
 }
 
+/* What goes before the alerts while a handshake is not complete. 1 if LOCAL says what it was. */
+static int explain_beginning(const cinch_conn *conn, unsigned long code, cinch_error *local)
+{
+    return cinch_psk_explain(&conn->link, conn->alert_received, ERR_GET_REASON(code), local) ||
+           (conn->alert_received == 0 && cinch_explain_not_tls(conn, local));
+}
+
 void cinch_conn_explain(cinch_conn *conn, int result, cinch_error *local)
 {
     /* The first entry is the cause; the ones after it are what the callers made of it. */
@@ -218,13 +225,10 @@ void cinch_conn_explain(cinch_conn *conn, int result, cinch_error *local)
         if (errors.out_of_memory)
             (void)cinch_fail_memory(local, conn->handshake_done ? "transferring data"
                                                                 : "doing the handshake");
-        else if (!conn->handshake_done &&
-                 cinch_psk_explain(&conn->link, conn->alert_received, ERR_GET_REASON(code), local))
-            ;
+        else if (!conn->handshake_done && explain_beginning(conn, code, local))
+            ; /* it has been said */
         else if (conn->alert_received != 0)
             cinch_explain_alert(conn, local);
-        else if (!conn->handshake_done && cinch_explain_not_tls(conn, local))
-            ;
         else if (is_end(conn, result, code))
             explain_end(conn, local);
         else if (result == SSL_ERROR_ZERO_RETURN || is_fatal_close(conn, code))

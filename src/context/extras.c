@@ -33,11 +33,11 @@ int cinch_extras_hash_rules(const cinch_settings *s, EVP_MD_CTX *md)
 int cinch_extras_hash(const cinch_settings *s, EVP_MD_CTX *md)
 {
     const int plain[] = {s->record_size, s->quick_start};
+    const uintptr_t key_log = (uintptr_t)s->key_log;
 
     return EVP_DigestUpdate(md, plain, sizeof plain) == 1 &&
            /* There is one for each file: the same one or another. */
-           EVP_DigestUpdate(md, (const void *)&s->key_log, sizeof s->key_log) == 1 &&
-           cinch_extras_hash_rules(s, md);
+           EVP_DigestUpdate(md, &key_log, sizeof key_log) == 1 && cinch_extras_hash_rules(s, md);
 }
 
 cinch_status cinch_extras_install(const cinch_settings *settings, SSL_CTX *ctx, cinch_error *err)

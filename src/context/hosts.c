@@ -148,7 +148,7 @@ static int put(cinch_hosts *hosts, cinch_host_entry *entry)
     int found, keep = !is_empty(entry);
     size_t at = search(old, entry->name, &found);
 
-    bucket *b = cinch_alloc(sizeof *b + (count + 1) * sizeof b->entries[0]);
+    bucket *b = cinch_alloc(sizeof *b + (count + 1) * sizeof(cinch_host_entry *));
     if (b == NULL) {
         entry_unref(entry);
         return 0;
@@ -224,7 +224,7 @@ cinch_status cinch_host_key(char key[static CINCH_HOST_TEXT + 2], const char *na
     }
     size_t length = strlen(host.text);
     if (wild)
-        memcpy(key, "*.", 2);
+        memcpy(key, "*.", sizeof "*.");
     memcpy(key + (wild ? 2 : 0), host.text, length + 1);
     return CINCH_OK;
 }

@@ -92,17 +92,15 @@ static int hash_settings(const cinch_settings *s, EVP_MD_CTX *md)
         s->resumption,     s->ticket_count,     (int)s->session_ids,  s->first_was_added,
         s->roots_only};
     unsigned char trust[32] = {0};
-    const uintptr_t ring = (uintptr_t)s->tickets;
+    const uintptr_t shared[] = {(uintptr_t)s->tickets, (uintptr_t)s->hosts, (uintptr_t)s->choose,
+                                (uintptr_t)s->choose_arg};
 
     if (s->trust != NULL)
         cinch_trust_digest(s->trust, trust);
     return EVP_DigestUpdate(md, plain, sizeof plain) == 1 &&
            EVP_DigestUpdate(md, trust, sizeof trust) == 1 &&
-           /* A ring has no content to compare by: the same one or another. */
-           EVP_DigestUpdate(md, &ring, sizeof ring) == 1 &&
-           EVP_DigestUpdate(md, (const void *)&s->hosts, sizeof s->hosts) == 1 &&
-           EVP_DigestUpdate(md, (const void *)&s->choose, sizeof s->choose) == 1 &&
-           EVP_DigestUpdate(md, (const void *)&s->choose_arg, sizeof s->choose_arg) == 1 &&
+           /* These have no content to compare by: the same ones or others. */
+           EVP_DigestUpdate(md, shared, sizeof shared) == 1 &&
            (s->identity == NULL ||
             EVP_DigestUpdate(md, s->identity->digest, sizeof s->identity->digest) == 1) &&
            (s->alpn == NULL || EVP_DigestUpdate(md, s->alpn, s->alpn_size) == 1) &&

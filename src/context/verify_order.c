@@ -67,7 +67,7 @@ int cinch_order_sent(cinch_trust *trust, STACK_OF(X509) * sent, int64_t now,
                      STACK_OF(X509) * *ordered)
 {
     int count = sk_X509_num(sent);
-    int distance[MOST];
+    int distance[MOST] = {0};
 
     *ordered = NULL;
     if (count < 3 || count > MOST || !is_ambiguous(sent))

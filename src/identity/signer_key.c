@@ -172,7 +172,7 @@ static const char *ec_operation(int operation)
 
 #define FUNCTION(id, function)                                                                     \
     {                                                                                              \
-        id, (void (*)(void))function                                                               \
+        id, (void (*)(void))(function)                                                             \
     }
 #define KEY_FUNCTIONS(make)                                                                        \
     FUNCTION(OSSL_FUNC_KEYMGMT_NEW, make), FUNCTION(OSSL_FUNC_KEYMGMT_FREE, free_key),             \

@@ -306,7 +306,7 @@ static int sign(void *arg, unsigned char *bytes, size_t *size, size_t room,
 
 #define FUNCTION(id, function)                                                                     \
     {                                                                                              \
-        id, (void (*)(void))function                                                               \
+        id, (void (*)(void))(function)                                                             \
     }
 
 const OSSL_DISPATCH cinch_signer_functions[] = {

@@ -211,7 +211,7 @@ static cinch_crl_verdict search_all(crl_search *search, cinch_crls *set)
 cinch_crl_verdict cinch_crls_check(cinch_crls *set, X509 *x, X509 *issuer, int64_t now,
                                    cinch_crl_finding *finding)
 {
-    cinch_crl_finding unseen;
+    cinch_crl_finding unseen = {0};
     crl_search search = {.x = x, .issuer = issuer, .now = now};
 
     search.finding = finding == NULL ? &unseen : finding;

@@ -128,7 +128,13 @@ static int is_about_us(const ocsp_look *look, const OCSP_CERTID *id)
     unsigned char print[EVP_MAX_MD_SIZE];
     unsigned size = 0;
 
-    if (OCSP_id_get0_info(&name_hash, &algorithm, NULL, &serial, (OCSP_CERTID *)(uintptr_t)id) != 1)
+    /* libcrypto only looks, and does not say so in the type. */
+    union {
+        const OCSP_CERTID *in;
+        OCSP_CERTID *out;
+    } pointer = {id};
+
+    if (OCSP_id_get0_info(&name_hash, &algorithm, NULL, &serial, pointer.out) != 1)
         return -1;
     if (ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(look->leaf)) != 0)
         return 0;

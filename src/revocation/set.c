@@ -167,7 +167,7 @@ cinch_crls *cinch_crls_with_bytes(const cinch_crls *base, const void *bytes, siz
     } else {
         (void)out_of_memory(err);
     }
-    if (source->count == 0 || source->files[0].lists == NULL) {
+    if (source->files == NULL || source->files[0].lists == NULL) {
         cinch_crls_unref(set);
         return NULL;
     }

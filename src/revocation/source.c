@@ -196,7 +196,11 @@ static cinch_status list_files(const char *path, cinch_crl_file **files, size_t 
 
 static const cinch_crl_file *find(const cinch_crl_source *source, const char *path)
 {
-    const cinch_crl_file key = {.path = (char *)(uintptr_t)path};
+    union {
+        const char *in;
+        char *out;
+    } pointer = {path};
+    const cinch_crl_file key = {.path = pointer.out};
 
     return source->count == 0 ? NULL
                               : bsearch(&key, source->files, source->count, sizeof key, by_name);
