@@ -154,7 +154,6 @@ static void sweep(int is_server, int with_host)
         assert_true(ERR_peek_error() == 0);
         cinch_context_free(ctx);
     } while (failed_once);
-    print_message("%zu allocations\n", n - 1);
     assert_true(n > 100);
     free(wanted);
 }

@@ -331,7 +331,9 @@ static char *dh(const char *group)
     assert_int_equal(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEY_PARAMETERS, params), 1);
     assert_int_equal(PEM_write_bio_Parameters(bio, key), 1);
     long size = BIO_get_mem_data(bio, &data);
-    char *pem = strndup(data, (size_t)size);
+    char *pem = calloc(1, (size_t)size + 1);
+
+    memcpy(pem, data, (size_t)size);
     BIO_free(bio);
     EVP_PKEY_free(key);
     EVP_PKEY_CTX_free(ctx);
