@@ -41,6 +41,8 @@ typedef struct cinch_peer {
     const char
         *psk_identity; /* whose pre-shared key was proved (psk.h), in place of a certificate */
     const char *npn;   /* the protocol agreed on with NPN; "" if none */
+    /* Server: the suites that both sides have, as the client prefers them, "A, B"; "" on a client. */
+    const char *shared_ciphers;
 } cinch_peer;
 
 /*

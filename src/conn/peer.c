@@ -11,6 +11,7 @@
 #include "context/extras.h"
 
 #include <openssl/err.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct report {
@@ -51,6 +52,31 @@ static int fill_agreed(cinch_peer *peer, cinch_arena *arena, const cinch_conn *c
     }
     return peer->version != NULL && peer->cipher != NULL && peer->group != NULL &&
            peer->signature_algorithm != NULL;
+}
+
+/* What both sides have, in the client's order. Compression is never among what is agreed on. */
+static int fill_shared(cinch_peer *peer, cinch_arena *arena, const cinch_conn *conn)
+{
+    STACK_OF(SSL_CIPHER) *ours = SSL_get_ciphers(conn->ssl);
+    STACK_OF(SSL_CIPHER) *theirs = NULL;
+    char text[2048] = "";
+    size_t used = 0;
+
+    if (conn->link.derived->settings->is_server)
+        theirs = SSL_get_client_ciphers(conn->ssl);
+    for (int i = 0; i < sk_SSL_CIPHER_num(theirs) && used < sizeof text; i++) {
+        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(theirs, i);
+        const char *name = SSL_CIPHER_standard_name(cipher);
+
+        for (int k = 0; k < sk_SSL_CIPHER_num(ours); k++)
+            if (SSL_CIPHER_get_id(sk_SSL_CIPHER_value(ours, k)) == SSL_CIPHER_get_id(cipher)) {
+                used += (size_t)snprintf(text + used, sizeof text - used, "%s%s",
+                                         used > 0 ? ", " : "", name);
+                break;
+            }
+    }
+    peer->shared_ciphers = cinch_arena_text(arena, text);
+    return peer->shared_ciphers != NULL;
 }
 
 static int fill_names(cinch_peer *peer, cinch_arena *arena, const cinch_conn *conn)
@@ -147,7 +173,7 @@ cinch_peer *cinch_conn_evidence(const cinch_conn *conn, cinch_error *err)
     peer->version = peer->cipher = peer->group = peer->signature_algorithm = "";
     fill_timing(&peer->timing, conn);
     if (!fill_agreed(peer, &r->arena, conn) || !fill_names(peer, &r->arena, conn) ||
-        !fill_sent(peer, conn) || !fill_chain(peer, conn)) {
+        !fill_shared(peer, &r->arena, conn) || !fill_sent(peer, conn) || !fill_chain(peer, conn)) {
         cinch_peer_free(peer);
         ERR_clear_error();
         (void)cinch_fail_memory(err, "reporting on the peer");

@@ -98,6 +98,16 @@ static void check_report(const pair *p, int version)
     assert_string_equal(seen->server_name, "localhost");
     assert_false(seen->verified);
     assert_int_equal(seen->sent_count, 0);
+    assert_string_equal(seen->shared_ciphers,
+                        version == CINCH_TLS_1_3
+                            ? "TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, "
+                              "TLS_CHACHA20_POLY1305_SHA256"
+                            : "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "
+                              "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "
+                              "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "
+                              "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "
+                              "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "
+                              "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256");
     cinch_peer_free(seen);
 }
 
