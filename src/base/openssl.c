@@ -91,6 +91,19 @@ static int set_list(SSL_CTX *ctx, SSL *ssl, const char *list)
            1;
 }
 
+/*
+ * OpenSSL 3.0 does not tell an unknown group from a want of memory. Every OpenSSL has P-256; and what
+ * was refused for a moment only is not refused again.
+ */
+static int knows_group(SSL_CTX *ctx, SSL *ssl, const char *name)
+{
+    if (set_list(ctx, ssl, name))
+        return 1;
+    if (!set_list(ctx, ssl, "P-256"))
+        ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
+    return set_list(ctx, ssl, name);
+}
+
 static int set_groups(SSL_CTX *ctx, SSL *ssl, const char *list)
 {
     size_t length = strlen(list);
@@ -98,8 +111,10 @@ static int set_groups(SSL_CTX *ctx, SSL *ssl, const char *list)
     size_t at = 0;
     int ok = 0;
 
-    if (known == NULL)
+    if (known == NULL) {
+        ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
         return 0;
+    }
     for (const char *name = list; *name != 0;) {
         size_t size = strcspn(name, ":");
         int optional = name[0] == '?';
@@ -110,7 +125,7 @@ static int set_groups(SSL_CTX *ctx, SSL *ssl, const char *list)
         memcpy(end, name + optional, size - (size_t)optional);
         end[size - (size_t)optional] = 0;
         /* Alone first: a list fails as a whole for one name that this OpenSSL does not have. */
-        int alone = set_list(ctx, ssl, at > 0 ? known + at + 1 : known);
+        int alone = knows_group(ctx, ssl, at > 0 ? known + at + 1 : known);
         if (alone)
             at = strlen(known);
         else if (!optional)
@@ -120,6 +135,9 @@ static int set_groups(SSL_CTX *ctx, SSL *ssl, const char *list)
         name += *name == ':';
     }
     ok = at > 0 && set_list(ctx, ssl, known);
+    /* Each of them was accepted alone. */
+    if (at > 0 && !ok)
+        ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
 out:
     cinch_release(known);
     if (ok)

@@ -174,26 +174,44 @@ static int is_explicit(const EVP_PKEY *key)
            spelled_out != 0;
 }
 
-int cinch_x509_key(const X509 *x, char *type, size_t type_size, char *group, size_t group_size)
+/* OpenSSL keeps no key, or half of one, that it had no memory for when it read the certificate. */
+static EVP_PKEY *read_again(const X509 *x)
 {
-    EVP_PKEY *key = X509_get0_pubkey(x);
+    unsigned char *der = NULL;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
+    const unsigned char *at = der;
+    EVP_PKEY *key = size > 0 ? d2i_PUBKEY_ex(NULL, &at, size, cinch_library_context(), NULL) : NULL;
+
+    OPENSSL_free(der);
+    return key;
+}
+
+static void group_text(const EVP_PKEY *key, char *group, size_t size)
+{
     char name[64];
     size_t length = 0;
 
-    group[0] = 0;
-    if (key == NULL) {
-        snprintf(type, type_size, "unreadable");
-        return 0;
-    }
-    snprintf(type, type_size, "%s", key_type_name(key));
-    /* EVP_PKEY_is_a() allocates, and says no when it cannot. */
-    if (strcmp(type, "EC") != 0)
-        return EVP_PKEY_get_bits(key);
     if (EVP_PKEY_get_group_name(key, name, sizeof name, &length) == 1)
-        snprintf(group, group_size, "%s", cinch_group_usual_name(name));
+        snprintf(group, size, "%s", cinch_group_usual_name(name));
     else if (!is_explicit(key))
         ERR_raise(ERR_LIB_EC, ERR_R_MALLOC_FAILURE);
-    return EVP_PKEY_get_bits(key);
+}
+
+int cinch_x509_key(const X509 *x, char *type, size_t type_size, char *group, size_t group_size)
+{
+    EVP_PKEY *key = X509_get0_pubkey(x);
+    EVP_PKEY *again = key == NULL || EVP_PKEY_get_bits(key) <= 0 ? read_again(x) : NULL;
+
+    if (again != NULL)
+        key = again;
+    group[0] = 0;
+    snprintf(type, type_size, "%s", key == NULL ? "unreadable" : key_type_name(key));
+    /* EVP_PKEY_is_a() allocates, and says no when it cannot. */
+    if (key != NULL && strcmp(type, "EC") == 0)
+        group_text(key, group, group_size);
+    int bits = key == NULL ? 0 : EVP_PKEY_get_bits(key);
+    EVP_PKEY_free(again);
+    return bits;
 }
 
 int cinch_x509_is_ca(const X509 *x)

@@ -3,6 +3,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/openssl.h"
 #include "policy/parts.h"
 
 #include <openssl/err.h>
@@ -168,14 +169,24 @@ cinch_status cinch_policy_take_list(cinch_policy *policy, char **field, const ch
     return CINCH_OK;
 }
 
+/* The STATUS of a check that may have failed for want of memory only: that makes no list a bad one. */
+static cinch_status honest(cinch_status status, cinch_error *err)
+{
+    int starved = cinch_openssl_take_errors().out_of_memory;
+
+    if (status == CINCH_OK || !starved)
+        return status;
+    cinch_error_clear(err);
+    return cinch_fail_memory(err, "checking a policy");
+}
+
 cinch_status cinch_policy_ciphers(cinch_policy *policy, const char *list, cinch_error *err)
 {
     if (!cinch_enter(err))
         return CINCH_FAILED;
     if (policy == NULL)
         return cinch_fail_null(err, "policy");
-    cinch_status status = cinch_policy_check_ciphers(list, policy->level, err);
-    ERR_clear_error();
+    cinch_status status = honest(cinch_policy_check_ciphers(list, policy->level, err), err);
     if (status != CINCH_OK)
         return status;
     return replace(policy, &policy->ciphers, list, CINCH_PICKED_CIPHERS, err);
@@ -187,8 +198,7 @@ cinch_status cinch_policy_suites(cinch_policy *policy, const char *list, cinch_e
         return CINCH_FAILED;
     if (policy == NULL)
         return cinch_fail_null(err, "policy");
-    cinch_status status = cinch_policy_check_suites(list, err);
-    ERR_clear_error();
+    cinch_status status = honest(cinch_policy_check_suites(list, err), err);
     if (status != CINCH_OK)
         return status;
     return replace(policy, &policy->suites, list, CINCH_PICKED_SUITES, err);
@@ -200,8 +210,7 @@ cinch_status cinch_policy_groups(cinch_policy *policy, const char *list, cinch_e
         return CINCH_FAILED;
     if (policy == NULL)
         return cinch_fail_null(err, "policy");
-    cinch_status status = cinch_policy_check_groups(list, err);
-    ERR_clear_error();
+    cinch_status status = honest(cinch_policy_check_groups(list, err), err);
     if (status != CINCH_OK)
         return status;
     return replace(policy, &policy->groups, list, 0, err);
@@ -213,8 +222,7 @@ cinch_status cinch_policy_sigalgs(cinch_policy *policy, const char *list, cinch_
         return CINCH_FAILED;
     if (policy == NULL)
         return cinch_fail_null(err, "policy");
-    cinch_status status = cinch_policy_check_sigalgs(list, policy->level, err);
-    ERR_clear_error();
+    cinch_status status = honest(cinch_policy_check_sigalgs(list, policy->level, err), err);
     if (status != CINCH_OK)
         return status;
     return replace(policy, &policy->sigalgs, list, 0, err);
