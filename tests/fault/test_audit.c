@@ -179,5 +179,5 @@ int main(void)
 
     if (CRYPTO_set_mem_functions(my_malloc, my_realloc, my_free) != 1)
         return 99;
-    return cmocka_run_group_tests_name("fault/audit", tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
