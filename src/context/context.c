@@ -129,6 +129,15 @@ cinch_status cinch_context_change(cinch_context *ctx, const char *where, cinch_c
     return cinch_fail_keep(err, &local);
 }
 
+/* A context stays what it was made as. */
+static int is_server(cinch_context *ctx)
+{
+    pthread_mutex_lock(&ctx->lock);
+    int server = ctx->settings->is_server;
+    pthread_mutex_unlock(&ctx->lock);
+    return server;
+}
+
 cinch_status cinch_context_apply(cinch_context *to, cinch_context *from, cinch_error *err)
 {
     cinch_settings *old = NULL;
@@ -143,21 +152,20 @@ cinch_status cinch_context_apply(cinch_context *to, cinch_context *from, cinch_e
     cinch_settings *settings = copy_of(from, err);
     if (settings == NULL)
         return CINCH_FAILED;
-    status = cinch_settings_check(settings, err);
+    if (is_server(to) != settings->is_server)
+        status = cinch_fail(err, CINCH_CAUSE_MISUSE,
+                            "the settings of a client cannot be applied to a server's context, or "
+                            "the other way round");
+    else
+        status = cinch_settings_try(settings, err);
     /* The hosts of FROM become those of TO, which must not be among them. */
     cinch_hosts_lock();
     if (status == CINCH_OK && cinch_hosts_lead_to(settings->hosts, to))
         status = cinch_fail(err, CINCH_CAUSE_MISUSE, "the context would become a host of itself");
     if (status == CINCH_OK) {
         pthread_mutex_lock(&to->lock);
-        if (to->settings->is_server != settings->is_server) {
-            status = cinch_fail(err, CINCH_CAUSE_MISUSE,
-                                "the settings of a client cannot be applied to a server's context, "
-                                "or the other way round");
-        } else {
-            replace(to, settings, &old, &old_derived);
-            settings = NULL;
-        }
+        replace(to, settings, &old, &old_derived);
+        settings = NULL;
         pthread_mutex_unlock(&to->lock);
     }
     cinch_hosts_unlock();

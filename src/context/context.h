@@ -132,6 +132,9 @@ void cinch_derived_unref(cinch_derived *derived);
 /* cinch_settings_check makes an SSL_CTX of SETTINGS and drops it: whether they can be used at all. */
 cinch_status cinch_settings_check(const cinch_settings *settings, cinch_error *err);
 
+/* cinch_settings_try tells whether connections could be made with SETTINGS now, anchors included. */
+cinch_status cinch_settings_try(const cinch_settings *settings, cinch_error *err);
+
 /* cinch_settings_check_all looks at the identities of all hosts as well. */
 cinch_status cinch_settings_check_all(const cinch_settings *settings, cinch_error *err);
 

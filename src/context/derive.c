@@ -279,6 +279,16 @@ static cinch_settings *settings_now(const cinch_settings *settings, cinch_trust 
     return copy;
 }
 
+cinch_status cinch_settings_try(const cinch_settings *settings, cinch_error *err)
+{
+    cinch_derived *derived = cinch_derive_settings(settings_now(settings, NULL, err), err);
+
+    if (derived == NULL)
+        return CINCH_FAILED;
+    cinch_derived_unref(derived);
+    return CINCH_OK;
+}
+
 /*
  * Brings the trust of CTX up to date. The refreshed set takes the place of the one before, so that
  * an anchor that was taken out of a file stays out even if the file cannot be read later. Returns
