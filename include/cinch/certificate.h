@@ -36,7 +36,7 @@ typedef struct cinch_certificate {
     const char *issuer;
     const char *common_name; /* for display only, never for a decision; "" if there is none */
     const char *serial;      /* hexadecimal, "-" in front if negative */
-    int version;             /* 1, 2 or 3 */
+    int version;             /* 1, 2 or 3; 0 for a number that means nothing */
     int64_t not_before;      /* seconds since 1970-01-01 00:00:00 UTC */
     int64_t not_after;
     int is_ca;             /* basicConstraints CA is true */

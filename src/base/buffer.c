@@ -62,12 +62,13 @@ void cinch_buffer_commit(cinch_buffer *buffer, size_t n)
 int cinch_buffer_append(cinch_buffer *buffer, const void *bytes, size_t n)
 {
     size_t size;
-    unsigned char *space = cinch_buffer_space(buffer, n, &size);
 
+    if (n == 0)
+        return 1;
+    unsigned char *space = cinch_buffer_space(buffer, n, &size);
     if (space == NULL)
         return 0;
-    if (n > 0)
-        memcpy(space, bytes, n);
+    memcpy(space, bytes, n);
     cinch_buffer_commit(buffer, n);
     return 1;
 }

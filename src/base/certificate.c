@@ -122,7 +122,8 @@ cinch_certificate *cinch_certificate_x509(const X509 *x, cinch_error *err)
     /* OpenSSL says "no such extension" and "no memory to read it" alike; the queue knows better. */
     ERR_clear_error();
     cinch_certificate *c = &d->certificate;
-    c->version = (int)X509_get_version(x) + 1;
+    long version = X509_get_version(x) + 1;
+    c->version = version >= 1 && version <= 3 ? (int)version : 0;
     c->is_ca = cinch_x509_is_ca(x);
     if (!describe_times(c, x) || !describe_digests(c, &d->arena, x) ||
         !describe_subject(c, &d->arena, x) || !describe_names(c, &d->arena, x) ||
