@@ -28,8 +28,8 @@ typedef struct cinch_session cinch_session;
 CINCH_API cinch_status cinch_context_resumption(cinch_context *ctx, int on, cinch_error *err);
 
 /*
- * cinch_context_session_limit sets how many sessions a client keeps, 1 to 100,000; the default is
- * 256. The oldest go first.
+ * cinch_context_session_limit sets how many sessions a client keeps, 0 to 100,000; the default is
+ * 256. The oldest go first. With 0 nothing is resumed but what cinch_conn_resume() is given.
  */
 CINCH_API cinch_status cinch_context_session_limit(cinch_context *ctx, size_t most,
                                                    cinch_error *err);
@@ -43,9 +43,18 @@ CINCH_API size_t cinch_context_session_count(cinch_context *ctx);
 /*
  * cinch_context_session_ids makes a server remember at most MOST sessions for TLS 1.2 clients
  * (session ids, RFC 5246); 0, the default, none. They live as long as a ticket and in this process
- * only. TLS 1.2 tickets are never given out: who has their key can read recorded traffic.
+ * only. TLS 1.2 tickets are not given out: who has their key can read recorded traffic.
  */
 CINCH_API cinch_status cinch_context_session_ids(cinch_context *ctx, size_t most, cinch_error *err);
+
+/*
+ * cinch_context_insecure_tls12_tickets lets a server give tickets to clients of TLS 1.2 and earlier, and
+ * a client ask for them (ON not 0). Who gets the secret that opens them, from memory or because a
+ * server never changes it, reads all connections that were recorded (RFC 5077, 5.5); TLS 1.3 has a
+ * fresh key exchange at each resumption. Those of this server are sealed by its ring (tickets.h).
+ */
+CINCH_API cinch_status cinch_context_insecure_tls12_tickets(cinch_context *ctx, int on,
+                                                            cinch_error *err);
 
 /*
  * cinch_conn_session_port tells CONN, a client that has not begun its handshake, to which port it

@@ -53,6 +53,13 @@ CINCH_API cinch_status cinch_context_trust_dir(cinch_context *ctx, const char *p
 CINCH_API cinch_status cinch_context_trust_pem(cinch_context *ctx, const void *pem, size_t size,
                                                cinch_error *err);
 
+/*
+ * cinch_context_trust_nobody forgets whatever CTX trusts, the system's anchors too: every peer is
+ * refused that has to be verified, until other calls name somebody. A server may ask for certificates
+ * with it and look at what comes by itself.
+ */
+CINCH_API cinch_status cinch_context_trust_nobody(cinch_context *ctx, cinch_error *err);
+
 /* What cinch_context_anchors() returns; read only. */
 typedef struct cinch_anchors {
     size_t count;

@@ -125,6 +125,11 @@ cinch_conn_state cinch_conn_state_now(const cinch_conn *conn)
     return conn == NULL ? CINCH_STATE_FAILED : conn->state;
 }
 
+SSL *cinch_conn_openssl(const cinch_conn *conn)
+{
+    return conn == NULL ? NULL : conn->ssl;
+}
+
 /* What the peer sends in these states is of no use to anybody. */
 static int ignores_input(const cinch_conn *conn)
 {

@@ -7,6 +7,7 @@
 #include "context/link.h"
 
 #include <cinch/conn.h>
+#include <cinch/openssl.h>
 #include <cinch/peer.h>
 
 /* More than this that has to leave makes a write wait: the peer may be slower than the program. */
@@ -54,6 +55,8 @@ struct cinch_conn {
     cinch_late late;      /* server: what it asked for after the handshake */
     unsigned key_updates; /* of the peer, since it last sent data */
     cinch_pace pace;
+    cinch_message_callback on_message; /* NULL: nobody looks */
+    void *on_message_arg;
     char server_name[CINCH_HOST_TEXT]; /* what the client asked for, as the server saw it */
 };
 

@@ -1,5 +1,6 @@
 /* trace.c: libssl shows every message that passes by; what explanations and timing need is kept. */
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/memory.h"
 #include "conn/conn.h"
 
@@ -104,16 +105,31 @@ static void see_handshake(cinch_conn *conn, int sent, const unsigned char *bytes
 static void see(int sent, int version, int type, const void *bytes, size_t size, SSL *ssl,
                 void *arg)
 {
-    (void)version;
+    cinch_conn *conn = arg;
+
     (void)ssl;
     if (type == SSL3_RT_ALERT)
-        see_alert(arg, sent, bytes, size);
+        see_alert(conn, sent, bytes, size);
     else if (type == SSL3_RT_HANDSHAKE)
-        see_handshake(arg, sent, bytes, size);
+        see_handshake(conn, sent, bytes, size);
+    if (conn->on_message != NULL)
+        conn->on_message(sent, version, type, bytes, size, conn->on_message_arg);
 }
 
 void cinch_conn_watch(cinch_conn *conn)
 {
     SSL_set_msg_callback(conn->ssl, see);
     SSL_set_msg_callback_arg(conn->ssl, conn);
+}
+
+cinch_status cinch_conn_messages(cinch_conn *conn, cinch_message_callback callback, void *arg,
+                                 cinch_error *err)
+{
+    if (!cinch_enter(err))
+        return CINCH_FAILED;
+    if (conn == NULL)
+        return cinch_fail_null(err, "connection");
+    conn->on_message = callback;
+    conn->on_message_arg = arg;
+    return CINCH_OK;
 }

@@ -17,6 +17,7 @@
 
 #include <cinch/context.h>
 #include <cinch/host.h>
+#include <cinch/openssl.h>
 #include <cinch/verify.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -57,6 +58,10 @@ typedef struct cinch_settings {
     unsigned char *npn;     /* as on the wire */
     size_t npn_size;
     int late_certificate;
+    int old_tickets; /* server and client: tickets for TLS 1.2 as well */
+    cinch_adjust_callback adjust;
+    unsigned char *adjust_data;
+    size_t adjust_size;
     int record_size;
     int quick_start;
     cinch_hosts *hosts;  /* server: NULL while there are none */

@@ -11,7 +11,11 @@ int cinch_extras_copy(cinch_settings *copy, const cinch_settings *settings)
     copy->psk = settings->psk == NULL ? NULL : cinch_psk_ref(settings->psk);
     copy->key_log = settings->key_log == NULL ? NULL : cinch_key_log_ref(settings->key_log);
     copy->npn = settings->npn == NULL ? NULL : cinch_copy_bytes(settings->npn, settings->npn_size);
-    return (copy->npn == NULL) == (settings->npn == NULL);
+    copy->adjust_data = settings->adjust_data == NULL
+                            ? NULL
+                            : cinch_copy_bytes(settings->adjust_data, settings->adjust_size);
+    return (copy->npn == NULL) == (settings->npn == NULL) &&
+           (copy->adjust_data == NULL) == (settings->adjust_data == NULL);
 }
 
 void cinch_extras_free(cinch_settings *settings)
@@ -19,13 +23,14 @@ void cinch_extras_free(cinch_settings *settings)
     cinch_psk_unref(settings->psk);
     cinch_key_log_unref(settings->key_log);
     cinch_release(settings->npn);
+    cinch_release(settings->adjust_data);
 }
 
 int cinch_extras_hash_rules(const cinch_settings *s, EVP_MD_CTX *md)
 {
-    const int plain[] = {(int)s->npn_size, s->late_certificate};
+    const int plain[] = {(int)s->npn_size, s->late_certificate, s->old_tickets};
 
-    return EVP_DigestUpdate(md, plain, sizeof plain) == 1 &&
+    return EVP_DigestUpdate(md, plain, sizeof plain) == 1 && cinch_adjust_hash(s, md) &&
            (s->npn == NULL || EVP_DigestUpdate(md, s->npn, s->npn_size) == 1) &&
            cinch_psk_hash(s->psk, md);
 }
@@ -49,6 +54,8 @@ cinch_status cinch_extras_install(const cinch_settings *settings, SSL_CTX *ctx, 
     cinch_status status = cinch_npn_install(settings, ctx, err);
     if (status == CINCH_OK)
         status = cinch_psk_install(settings, ctx, err);
+    if (status == CINCH_OK)
+        status = cinch_adjust_install(settings, ctx, err);
     return status;
 }
 

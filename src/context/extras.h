@@ -31,6 +31,10 @@ cinch_key_log *cinch_key_log_ref(cinch_key_log *log);
 void cinch_key_log_unref(cinch_key_log *log);
 void cinch_key_log_callback(const SSL *ssl, const char *line);
 
+/* adjust.c */
+int cinch_adjust_hash(const cinch_settings *settings, EVP_MD_CTX *md);
+cinch_status cinch_adjust_install(const cinch_settings *settings, SSL_CTX *ctx, cinch_error *err);
+
 /* npn.c */
 cinch_status cinch_npn_install(const cinch_settings *settings, SSL_CTX *ctx, cinch_error *err);
 

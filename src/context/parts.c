@@ -15,6 +15,18 @@ static cinch_status put_trust(cinch_settings *settings, cinch_trust *trust)
     return CINCH_OK;
 }
 
+static cinch_status change_trust_nobody(cinch_settings *settings, const void *value,
+                                        cinch_error *err)
+{
+    (void)value;
+    return put_trust(settings, cinch_trust_empty(err));
+}
+
+cinch_status cinch_context_trust_nobody(cinch_context *ctx, cinch_error *err)
+{
+    return cinch_context_change(ctx, NULL, change_trust_nobody, NULL, err);
+}
+
 static cinch_status change_trust_system(cinch_settings *settings, const void *value,
                                         cinch_error *err)
 {

@@ -111,7 +111,8 @@ cinch_status cinch_resume_install(const cinch_settings *settings,
     if (settings->is_server)
         return install_server(settings, session_digest, ctx, err);
     /* A server's key for TLS 1.2 tickets may be years old, and opens what was recorded. */
-    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    if (!settings->old_tickets)
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     if (!settings->resumption) {
         SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
         return CINCH_OK;
@@ -161,7 +162,7 @@ int cinch_resume_prepare(cinch_link *link, SSL *ssl)
     const cinch_settings *settings = link->derived->settings;
     int is_1_3 = will_be_1_3(link, ssl);
 
-    if (settings->resumption && settings->tickets != NULL && !is_1_3)
+    if (settings->resumption && settings->tickets != NULL && !is_1_3 && !settings->old_tickets)
         SSL_set_options(ssl, SSL_OP_NO_TICKET);
     if (bind_sessions(link, ssl, is_1_3))
         return 1;

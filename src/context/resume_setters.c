@@ -38,9 +38,9 @@ cinch_status cinch_context_session_limit(cinch_context *ctx, size_t most, cinch_
     cinch_session_cache *cache = sessions_of(ctx, err);
     if (cache == NULL)
         return CINCH_FAILED;
-    if (most < 1 || most > MOST_SESSIONS)
+    if (most > MOST_SESSIONS)
         return cinch_fail(err, CINCH_CAUSE_BAD_SETTING,
-                          "a client cannot keep %zu sessions: 1 to %d are allowed", most,
+                          "a client cannot keep %zu sessions: 0 to %d are allowed", most,
                           MOST_SESSIONS);
     cinch_session_cache_limit(cache, most);
     return CINCH_OK;
@@ -110,4 +110,17 @@ static cinch_status change_ticket_count(cinch_settings *settings, const void *va
 cinch_status cinch_context_ticket_count(cinch_context *ctx, int count, cinch_error *err)
 {
     return cinch_context_change(ctx, "server", change_ticket_count, &count, err);
+}
+
+static cinch_status change_old_tickets(cinch_settings *settings, const void *value,
+                                       cinch_error *err)
+{
+    (void)err;
+    settings->old_tickets = *(const int *)value != 0;
+    return CINCH_OK;
+}
+
+cinch_status cinch_context_insecure_tls12_tickets(cinch_context *ctx, int on, cinch_error *err)
+{
+    return cinch_context_change(ctx, NULL, change_old_tickets, &on, err);
 }

@@ -269,3 +269,8 @@ cinch_session *cinch_session_import(const void *bytes, size_t size, cinch_error 
     ERR_clear_error();
     return NULL;
 }
+
+SSL_SESSION *cinch_session_openssl(const cinch_session *session)
+{
+    return session == NULL ? NULL : session->session;
+}

@@ -2,6 +2,7 @@
 #ifndef CINCH_SESSION_SESSION_H
 #define CINCH_SESSION_SESSION_H
 
+#include <cinch/openssl.h>
 #include <cinch/session.h>
 #include <openssl/ssl.h>
 #include <stdatomic.h>

@@ -131,6 +131,13 @@ cinch_trust *cinch_trust_finish(cinch_trust *trust, cinch_error *err)
     return trust;
 }
 
+cinch_trust *cinch_trust_empty(cinch_error *err)
+{
+    cinch_trust *trust = cinch_trust_extend(NULL, 1, err);
+
+    return trust == NULL ? NULL : cinch_trust_finish(trust, err);
+}
+
 /*
  * PATH from the root, so that a program that changes its directory later does not end up trusting
  * what lies there under the same name. Symbolic links stay: where they lead may change.

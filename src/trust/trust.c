@@ -85,6 +85,8 @@ char *cinch_trust_describe(const cinch_trust *trust, char *buf, size_t size)
 
     if (size > 0)
         buf[0] = 0;
+    if (trust->count == 0)
+        (void)snprintf(buf, size, "nobody");
     for (size_t i = 0; i < trust->count && at < size; i++) {
         const cinch_source *source = &trust->sources[i];
         const char *comma = i == 0 ? "" : ", ";

@@ -20,6 +20,9 @@ cinch_trust *cinch_trust_with_dir(const cinch_trust *base, const char *path, cin
 cinch_trust *cinch_trust_with_bytes(const cinch_trust *base, const void *bytes, size_t size,
                                     cinch_error *err);
 
+/* cinch_trust_empty gives a set without anchors. */
+cinch_trust *cinch_trust_empty(cinch_error *err);
+
 cinch_trust *cinch_trust_ref(cinch_trust *trust);
 void cinch_trust_unref(cinch_trust *trust);
 
