@@ -1,0 +1,286 @@
+/* socket_call.c: a call on a connection, and how its bytes come and go: by socket or MemoryBIO. */
+#include "socket.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* ---- where bytes go ---- */
+
+/* How many bytes the record on the way still wants; its head first. */
+static size_t wanted(const socket_object *self)
+{
+    return self->body_left > 0 ? self->body_left : RECORD_HEAD - self->head_size;
+}
+
+/* Keeps count: N bytes at BYTES have come, not more than were wanted. */
+static void count_in(socket_object *self, const unsigned char *bytes, size_t n)
+{
+    if (self->body_left > 0) {
+        self->body_left -= n;
+        return;
+    }
+    memcpy(self->head + self->head_size, bytes, n);
+    self->head_size += n;
+    if (self->head_size == RECORD_HEAD) {
+        self->body_left = (size_t)(self->head[3] << 8 | self->head[4]);
+        self->head_size = 0;
+    }
+}
+
+/* Takes what is wanted from the MemoryBIO. CINCH_OK if something came, or the end did. */
+static cinch_status take_from_memory(call *c)
+{
+    socket_object *self = c->self;
+    void *space;
+    size_t room, got;
+    int ended;
+
+    if (cinch_conn_recv_space(self->conn, &space, &room, &c->err) != CINCH_OK)
+        return CINCH_FAILED;
+    if (room > wanted(self))
+        room = wanted(self);
+    call_into_python(c);
+    got = memory_bio_take(self->incoming, space, room);
+    ended = got == 0 && memory_bio_at_end(self->incoming);
+    call_out_of_python(c);
+    if (got == 0)
+        return ended ? cinch_conn_recv_end(self->conn, &c->err) : CINCH_WANT_READ;
+    count_in(self, space, got);
+    return cinch_conn_recv_commit(self->conn, got, &c->err);
+}
+
+/* The same from the socket; an error of the socket is kept for later. */
+static cinch_status take_from_socket(call *c)
+{
+    socket_object *self = c->self;
+    void *space;
+    size_t room;
+    ssize_t got;
+
+    if (cinch_conn_recv_space(self->conn, &space, &room, &c->err) != CINCH_OK)
+        return CINCH_FAILED;
+    if (room > wanted(self))
+        room = wanted(self);
+    do
+        got = recv(c->fd, space, room, MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    if (got > 0) {
+        count_in(self, space, (size_t)got);
+        return cinch_conn_recv_commit(self->conn, (size_t)got, &c->err);
+    }
+    if (got == 0)
+        return cinch_conn_recv_end(self->conn, &c->err);
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return CINCH_WANT_READ;
+    c->broken = errno;
+    return CINCH_FAILED;
+}
+
+/* Hands over what has to leave. CINCH_WANT_WRITE if the socket takes no more now. */
+static cinch_status give(call *c)
+{
+    const void *bytes;
+    size_t size;
+
+    for (;;) {
+        if (cinch_conn_send_bytes(c->self->conn, &bytes, &size, NULL) != CINCH_OK || size == 0)
+            return CINCH_OK;
+        ssize_t sent = (ssize_t)size;
+        if (c->fd < 0) {
+            call_into_python(c);
+            int kept = memory_bio_put(c->self->outgoing, bytes, size);
+            call_out_of_python(c);
+            if (kept != 0) {
+                c->interrupted = 1;
+                return CINCH_FAILED;
+            }
+        } else {
+            sent = send(c->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+        if (sent >= 0) {
+            cinch_status status = cinch_conn_send_consume(c->self->conn, (size_t)sent, &c->err);
+            if (status != CINCH_OK)
+                return status;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return CINCH_WANT_WRITE;
+        } else if (errno != EINTR) {
+            c->broken = errno;
+            return CINCH_FAILED;
+        }
+    }
+}
+
+/* Waits until the socket is ready, or the time is over. The lock is given up meanwhile. */
+static cinch_status wait_for(call *c, short events)
+{
+    struct pollfd p = {c->fd, events, 0};
+    cinch_status status = CINCH_OK;
+    int ready = -1;
+
+    (void)pthread_mutex_unlock(&c->self->lock);
+    while (ready < 0) {
+        int64_t left = c->deadline < 0 ? -1 : c->deadline - now_us();
+
+        if (c->deadline >= 0 && left <= 0) {
+            status = CINCH_TIMEOUT;
+            break;
+        }
+        ready = poll(&p, 1, left < 0 ? -1 : left > 3600000000 ? 3600000 : (int)((left + 999) / 1000));
+        if (ready == 0) {
+            ready = -1;
+        } else if (ready < 0 && errno == EINTR) {
+            call_into_python(c);
+            c->interrupted = PyErr_CheckSignals() != 0;
+            call_out_of_python(c);
+        } else if (ready < 0) {
+            c->broken = errno;
+        }
+        if (c->interrupted || c->broken != 0) {
+            status = CINCH_FAILED;
+            break;
+        }
+    }
+    (void)pthread_mutex_lock(&c->self->lock);
+    return status;
+}
+
+/* ---- a call, step by step ---- */
+
+/* Brings what a step waits for. CINCH_OK: try again. */
+static cinch_status fetch(call *c)
+{
+    cinch_status status = c->fd < 0 ? take_from_memory(c) : take_from_socket(c);
+
+    if (status == CINCH_WANT_READ && c->waits)
+        return wait_for(c, POLLIN);
+    return status;
+}
+
+/* What has to leave does, before the call returns, if MUST; else as far as it goes. */
+static cinch_status let_go(call *c, int must)
+{
+    cinch_status status = give(c);
+
+    while (must && status == CINCH_WANT_WRITE && c->waits) {
+        status = wait_for(c, POLLOUT);
+        if (status == CINCH_OK)
+            status = give(c);
+    }
+    return status;
+}
+
+cinch_status call_run(call *c, call_step what, void *arg, int must)
+{
+    for (;;) {
+        cinch_status status = what(c, arg);
+        cinch_status left = let_go(c, must || status == CINCH_WANT_READ);
+        int broken = c->broken;
+
+        if (c->interrupted)
+            return CINCH_FAILED;
+        /* The peer may have said why it hung up: what it sent is looked at before the socket's error. */
+        if (status == CINCH_WANT_READ && (left == CINCH_OK || broken != 0)) {
+            c->broken = 0;
+            status = fetch(c);
+            if (status == CINCH_OK)
+                continue;
+            if (broken != 0 && status == CINCH_WANT_READ)
+                status = CINCH_FAILED;
+            if (c->broken == 0)
+                c->broken = broken;
+            return status;
+        }
+        if (status == CINCH_WANT_WRITE && left == CINCH_OK)
+            continue;
+        if (status == CINCH_OK && must && left != CINCH_OK)
+            return left;
+        return status == CINCH_WANT_READ ? left : status;
+    }
+}
+
+/* ---- beginning and ending a call ---- */
+
+/* The descriptor and timeout of the socket, as they are now. 0, or -1 with an exception set. */
+static int look_at_socket(call *c, module_state *state, socket_object *self)
+{
+    c->fd = -1;
+    c->deadline = -1;
+    if (self->incoming != NULL)
+        return 0;
+    PyObject *sock = self->socket == NULL ? Py_None : PyWeakref_GetObject(self->socket);
+    if (sock == NULL || sock == Py_None) {
+        (void)raise_plain(state->ssl_error, PYTHON_ERROR_INVALID, "Underlying socket connection gone");
+        return -1;
+    }
+    Py_INCREF(sock);
+    PyObject *fd = PyObject_CallMethod(sock, "fileno", NULL);
+    PyObject *timeout = fd == NULL ? NULL : PyObject_CallMethod(sock, "gettimeout", NULL);
+    Py_DECREF(sock);
+    double seconds = -1;
+    if (timeout != NULL) {
+        c->fd = (int)PyLong_AsLong(fd);
+        if (timeout != Py_None)
+            seconds = PyFloat_AsDouble(timeout);
+    }
+    Py_XDECREF(fd);
+    Py_XDECREF(timeout);
+    if (PyErr_Occurred())
+        return -1;
+    if (c->fd < 0) {
+        (void)raise_plain(state->ssl_error, PYTHON_ERROR_INVALID, "Underlying socket has been closed.");
+        return -1;
+    }
+    c->waits = seconds != 0;
+    if (seconds > 0)
+        c->deadline = now_us() + (int64_t)(seconds * 1e6);
+    return 0;
+}
+
+int call_open(call *c, PyObject *object)
+{
+    module_state *state = state_of_type(Py_TYPE(object));
+
+    memset(c, 0, offsetof(call, err));
+    cinch_error_clear(&c->err);
+    if (look_at_socket(c, state, as_socket(object)) != 0)
+        return -1;
+    Py_INCREF(object);
+    call_begin(c, state, as_socket(object));
+    return 0;
+}
+
+void call_close(call *c)
+{
+    call_end(c);
+    Py_DECREF((PyObject *)c->self);
+}
+
+PyObject *call_raise(const call *c, cinch_status status, const char *what)
+{
+    if (c->interrupted)
+        return NULL;
+    if (status == CINCH_TIMEOUT)
+        return PyErr_Format(PyExc_TimeoutError, "The %s operation timed out", what);
+    if (status == CINCH_WANT_READ)
+        return raise_plain(c->state->want_read_error, PYTHON_ERROR_WANT_READ,
+                           "The operation did not complete (read)");
+    if (status == CINCH_WANT_WRITE)
+        return raise_plain(c->state->want_write_error, PYTHON_ERROR_WANT_WRITE,
+                           "The operation did not complete (write)");
+    if (c->broken != 0 && !cinch_error_is_set(&c->err)) {
+        errno = c->broken;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return raise_cinch(c->state, &c->err);
+}
