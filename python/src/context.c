@@ -85,15 +85,21 @@ static cinch_status set_dh(const context_object *self, cinch_policy *policy, cin
     return cinch_policy_insecure_dh_pem(policy, self->dh_pem, strlen(self->dh_pem), err);
 }
 
+/* Forward secrecy and AEAD only, as libcinch's own; DHE as well, which Python's servers may have. */
+#define DEFAULT_CIPHERS                                                                            \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"     \
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE+CHACHA20:DHE-RSA-AES128-GCM-SHA256:"                        \
+    "DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305"
+
 cinch_policy *context_policy(const context_object *self, cinch_error *err)
 {
     cinch_policy *policy = cinch_policy_new(NULL, err);
+    const char *ciphers = self->ciphers == NULL ? DEFAULT_CIPHERS : self->ciphers;
 
     (void)set_versions(self, policy, err);
     (void)set_level(self, policy, err);
-    if (self->ciphers != NULL && !self->ciphers_raw && highest(self) >= CINCH_TLS_1_2 &&
-        lowest(self) < CINCH_TLS_1_3)
-        (void)cinch_policy_ciphers(policy, self->ciphers, err);
+    if (!self->ciphers_raw && highest(self) >= CINCH_TLS_1_2 && lowest(self) < CINCH_TLS_1_3)
+        (void)cinch_policy_ciphers(policy, ciphers, err);
     if (self->curve != NULL)
         (void)cinch_policy_curve(policy, self->curve, err);
     (void)set_dh(self, policy, err);
@@ -263,7 +269,7 @@ static void set_defaults(context_object *self, int protocol)
     self->num_tickets = 2;
     self->verify_flags = X509_V_FLAG_TRUSTED_FIRST;
     self->host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
-    self->options = SSL_OP_ALL | SSL_OP_NO_SSLv3 | SSL_OP_NO_COMPRESSION |
+    self->options = (SSL_OP_ALL & ~SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS) | SSL_OP_NO_SSLv3 | SSL_OP_NO_COMPRESSION |
                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE |
                     SSL_OP_SINGLE_ECDH_USE | SSL_OP_ENABLE_MIDDLEBOX_COMPAT |
                     SSL_OP_IGNORE_UNEXPECTED_EOF;

@@ -7,6 +7,7 @@ typedef struct adjustment {
     unsigned long flags; /* of the verification */
     int with_key_log;
     int late;            /* a server asks for certificates after the handshake only */
+    int build_chain;     /* what leads from the certificate to an anchor comes from the anchors */
     int ciphers_raw;
     char ciphers[4096];
 } adjustment;
@@ -32,6 +33,10 @@ static int adjust(SSL_CTX *ssl_ctx, const void *data, size_t size)
     if (a->late)
         SSL_CTX_set_verify(ssl_ctx,
                            SSL_CTX_get_verify_mode(ssl_ctx) | SSL_VERIFY_POST_HANDSHAKE, NULL);
+    /* Once, and not in every handshake as libssl would; what it cannot find is simply not sent. */
+    if (a->build_chain)
+        (void)SSL_CTX_build_cert_chain(ssl_ctx, SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR |
+                                                    SSL_BUILD_CHAIN_FLAG_CLEAR_ERROR);
     return (!a->ciphers_raw || SSL_CTX_set_cipher_list(ssl_ctx, a->ciphers) == 1) &&
            X509_VERIFY_PARAM_set_flags(param, a->flags) == 1;
 }
@@ -49,6 +54,8 @@ cinch_status context_adjust(const context_object *self, cinch_context *ctx, int 
         a.flags |= self->verify_flags & (X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
     a.with_key_log = self->log != NULL;
     a.late = server_side && self->post_handshake_auth && self->verify_mode == VERIFY_OPTIONAL;
+    a.build_chain = self->identity_count > 0 && self->source_count > 0 &&
+                    cinch_identity_certificate(self->identities[0], 1) == NULL;
     a.ciphers_raw = self->ciphers_raw;
     if (self->ciphers_raw)
         (void)PyOS_snprintf(a.ciphers, sizeof a.ciphers, "%s", self->ciphers);

@@ -266,20 +266,23 @@ PyObject *context_load_verify_locations(context_object *self, PyObject *args, Py
 
 PyObject *context_set_default_verify_paths(context_object *self, PyObject *unused)
 {
+    module_state *state = state_of_type(Py_TYPE(self));
     cinch_verify_paths paths = cinch_verify_paths_default();
     cinch_error err = CINCH_ERROR_INIT;
 
     (void)unused;
-    /* What the environment says counts as it is now, also for connections that are made later. */
+    /*
+     * What the environment says counts as it is now, also for connections that are made later. No
+     * anchors are no error here: the program may name its own, and who does not is told later.
+     */
     if (getenv(paths.file_variable) != NULL || getenv(paths.dir_variable) != NULL) {
-        (void)add_source(self, SOURCE_FILE, paths.file, strlen(paths.file), &err);
+        if (load_file(state, self, paths.file) != 0)
+            PyErr_Clear();
         (void)load_dir(self, paths.dir);
-        Py_RETURN_NONE;
-    }
-    /* No anchors on this system: the program may name its own, and who does not is told later. */
-    if (add_source(self, SOURCE_SYSTEM, "", 0, &err) != CINCH_OK &&
-        err.cause == CINCH_CAUSE_MEMORY)
+    } else if (add_source(self, SOURCE_SYSTEM, "", 0, &err) != CINCH_OK &&
+               err.cause == CINCH_CAUSE_MEMORY) {
         return PyErr_NoMemory();
+    }
     Py_RETURN_NONE;
 }
 

@@ -154,6 +154,14 @@ static PyObject *make(module_state *state, socket_object *sock, cinch_session *s
     return PyErr_NoMemory();
 }
 
+/* One that cannot be resumed, for looking at. */
+static PyObject *look_at(module_state *state, socket_object *sock, SSL_SESSION *session)
+{
+    if (session == NULL)
+        Py_RETURN_NONE;
+    return make(state, sock, NULL, session);
+}
+
 PyObject *socket_get_session(PyObject *object, void *unused)
 {
     module_state *state = state_of_type(Py_TYPE(object));
@@ -164,13 +172,8 @@ PyObject *socket_get_session(PyObject *object, void *unused)
     if (!self->done)
         Py_RETURN_NONE;
     const SSL *ssl = cinch_conn_openssl(self->conn);
-    if (self->server_side) {
-        SSL_SESSION *now = SSL_get_session(ssl);
-
-        if (now == NULL)
-            Py_RETURN_NONE;
-        return make(state, self, NULL, now);
-    }
+    if (self->server_side)
+        return look_at(state, self, SSL_get_session(ssl));
     cinch_session *fresh = cinch_conn_session(self->conn, &err);
     if (fresh != NULL)
         return make(state, self, fresh, cinch_session_openssl(fresh));
@@ -178,7 +181,7 @@ PyObject *socket_get_session(PyObject *object, void *unused)
         return raise_cinch(state, &err);
     /* Resumed, and the server gave no new one: the one that was used is still good. */
     if (self->session == NULL || SSL_session_reused(ssl) != 1)
-        Py_RETURN_NONE;
+        return look_at(state, self, SSL_get_session(ssl));
     const session_object *used = as_session(self->session);
     cinch_error_clear(&err);
     size_t size = 0;

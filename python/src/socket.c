@@ -106,6 +106,17 @@ static int connect_to(module_state *state, socket_object *self)
     if (self->server_hostname != NULL && !self->server_side)
         host = PyUnicode_AsUTF8(self->server_hostname);
     cinch_conn *conn = cinch_conn_new(ctx, host, &err);
+    if (conn == NULL && err.cause == CINCH_CAUSE_NO_IDENTITY) {
+        /* As in CPython it may be there; its handshake fails. */
+        if (self->problem == NULL)
+            self->problem = PyMem_Malloc(sizeof err);
+        if (self->problem == NULL)
+            return PyErr_NoMemory() == NULL ? -1 : 0;
+        *self->problem = err;
+        cinch_conn_free(self->conn);
+        self->conn = NULL;
+        return 0;
+    }
     if (conn == NULL) {
         (void)raise_cinch(state, &err);
         return -1;
@@ -189,6 +200,10 @@ PyObject *socket_wrap(module_state *state, context_object *context, PyObject *so
     if (check_sides(state, context, server_side) != 0 ||
         check_hostname(server_hostname, &hostname) != 0)
         return NULL;
+    if (hostname == NULL && !server_side && context->check_hostname) {
+        PyErr_SetString(PyExc_ValueError, "check_hostname requires server_hostname");
+        return NULL;
+    }
     PyObject *object = state->socket_type->tp_alloc(state->socket_type, 0);
     if (object == NULL) {
         Py_XDECREF(hostname);
@@ -248,6 +263,10 @@ static void socket_dealloc(PyObject *object)
     if (self->conn != NULL)
         (void)SSL_set_ex_data(cinch_conn_openssl(self->conn), place, NULL);
     cinch_conn_free(self->conn);
+    if (self->kept != NULL)
+        cinch_wipe(self->kept, self->kept_size);
+    PyMem_RawFree(self->kept);
+    PyMem_Free(self->problem);
     key_log_unref(self->log);
     Py_CLEAR(self->context);
     Py_CLEAR(self->incoming);
@@ -340,7 +359,9 @@ static int set_owner(PyObject *self, PyObject *value, void *unused)
 static PyObject *get_session_reused(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyBool_FromLong(SSL_session_reused(cinch_conn_openssl(as_socket(self)->conn)));
+    const SSL *ssl = cinch_conn_openssl(as_socket(self)->conn);
+
+    return PyBool_FromLong(ssl != NULL && SSL_session_reused(ssl));
 }
 
 static PyGetSetDef attributes[] = {

@@ -17,7 +17,8 @@
 typedef struct socket_object {
     PyObject_HEAD
     context_object *context;
-    cinch_conn *conn;
+    cinch_conn *conn;     /* NULL for a server without a certificate, which then has a PROBLEM */
+    cinch_error *problem;
     pthread_mutex_t lock; /* recursive; after the GIL has been released, never the other way round */
     PyObject *socket;     /* weak reference, NULL with MemoryBIOs */
     PyObject *incoming;
@@ -39,6 +40,8 @@ typedef struct socket_object {
     size_t head_size;
     size_t body_left;
     size_t unsent; /* of a write that could not leave in full, and was not told of yet */
+    unsigned char *kept; /* data that came before the socket broke, and was looked past for an alert */
+    size_t kept_size;
 } socket_object;
 
 static inline socket_object *as_socket(PyObject *object)
@@ -86,6 +89,13 @@ typedef cinch_status (*call_step)(call *c, void *arg);
  * else as far as it goes.
  */
 cinch_status call_run(call *c, call_step what, void *arg, int must);
+
+/*
+ * call_last_words looks for an alert after sending has failed: the peer may have said why it hung up.
+ * Data before it is kept for call_take_kept(), which gives how much of it went into TO.
+ */
+cinch_status call_last_words(call *c);
+size_t call_take_kept(call *c, unsigned char *to, size_t size);
 
 /* call_raise raises the exception for STATUS, which is not CINCH_OK; the call has ended. NULL. */
 PyObject *call_raise(const call *c, cinch_status status, const char *what);

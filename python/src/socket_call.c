@@ -209,6 +209,67 @@ cinch_status call_run(call *c, call_step what, void *arg, int must)
     }
 }
 
+/* ---- a socket that broke ---- */
+
+#define MOST_KEPT ((size_t)1 << 20)
+
+static int keep(socket_object *self, const unsigned char *bytes, size_t n)
+{
+    unsigned char *more = PyMem_RawMalloc(self->kept_size + n);
+
+    if (more == NULL || self->kept_size + n > MOST_KEPT) {
+        PyMem_RawFree(more);
+        return 0;
+    }
+    if (self->kept_size > 0)
+        memcpy(more, self->kept, self->kept_size);
+    memcpy(more + self->kept_size, bytes, n);
+    if (self->kept != NULL)
+        cinch_wipe(self->kept, self->kept_size);
+    PyMem_RawFree(self->kept);
+    self->kept = more;
+    self->kept_size += n;
+    return 1;
+}
+
+size_t call_take_kept(call *c, unsigned char *to, size_t size)
+{
+    socket_object *self = c->self;
+    size_t n = self->kept_size < size ? self->kept_size : size;
+
+    if (n == 0)
+        return 0;
+    memcpy(to, self->kept, n);
+    memmove(self->kept, self->kept + n, self->kept_size - n);
+    self->kept_size -= n;
+    return n;
+}
+
+cinch_status call_last_words(call *c)
+{
+    unsigned char bytes[4096];
+    cinch_status status = CINCH_WANT_READ;
+    int broken = c->broken;
+
+    if (c->fd < 0 || (broken != EPIPE && broken != ECONNRESET))
+        return CINCH_FAILED;
+    while (status == CINCH_OK || status == CINCH_WANT_READ) {
+        size_t n = 0;
+
+        status = cinch_conn_read(c->self->conn, bytes, sizeof bytes, &n, &c->err);
+        if (status == CINCH_OK && !keep(c->self, bytes, n))
+            break;
+        if (status == CINCH_WANT_READ && take_from_socket(c) != CINCH_OK)
+            break;
+    }
+    cinch_wipe(bytes, sizeof bytes);
+    /* The end of the transport is no news. */
+    if (c->err.alert_received == 0)
+        cinch_error_clear(&c->err);
+    c->broken = broken;
+    return CINCH_FAILED;
+}
+
 /* ---- beginning and ending a call ---- */
 
 /* The descriptor and timeout of the socket, as they are now. 0, or -1 with an exception set. */
@@ -253,6 +314,10 @@ int call_open(call *c, PyObject *object)
 
     memset(c, 0, offsetof(call, err));
     cinch_error_clear(&c->err);
+    if (as_socket(object)->conn == NULL) {
+        (void)raise_cinch(state, as_socket(object)->problem);
+        return -1;
+    }
     if (look_at_socket(c, state, as_socket(object)) != 0)
         return -1;
     Py_INCREF(object);

@@ -16,7 +16,8 @@ static PyObject *cipher_tuple(const SSL_CIPHER *cipher)
 
 static PyObject *get_cipher(PyObject *self, PyObject *unused)
 {
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl_of(self));
+    const SSL *ssl = ssl_of(self);
+    const SSL_CIPHER *cipher = ssl == NULL ? NULL : SSL_get_current_cipher(ssl);
 
     (void)unused;
     return cipher == NULL ? Py_NewRef(Py_None) : cipher_tuple(cipher);
@@ -25,7 +26,7 @@ static PyObject *get_cipher(PyObject *self, PyObject *unused)
 static PyObject *get_version(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    if (!SSL_is_init_finished(ssl_of(self)))
+    if (ssl_of(self) == NULL || !SSL_is_init_finished(ssl_of(self)))
         Py_RETURN_NONE;
     return PyUnicode_FromString(SSL_get_version(ssl_of(self)));
 }
@@ -33,10 +34,11 @@ static PyObject *get_version(PyObject *self, PyObject *unused)
 static PyObject *get_alpn(PyObject *self, PyObject *unused)
 {
     const unsigned char *name;
-    unsigned size;
+    unsigned size = 0;
 
     (void)unused;
-    SSL_get0_alpn_selected(ssl_of(self), &name, &size);
+    if (ssl_of(self) != NULL)
+        SSL_get0_alpn_selected(ssl_of(self), &name, &size);
     if (size == 0)
         Py_RETURN_NONE;
     return PyUnicode_FromStringAndSize((const char *)name, (Py_ssize_t)size);
@@ -51,11 +53,17 @@ static PyObject *get_compression(PyObject *self, PyObject *unused)
 
 static PyObject *get_shared_ciphers(PyObject *self, PyObject *unused)
 {
-    const STACK_OF(SSL_CIPHER) *theirs = SSL_get_client_ciphers(ssl_of(self));
-    const STACK_OF(SSL_CIPHER) *ours = SSL_get_ciphers(ssl_of(self));
+    const SSL *ssl = ssl_of(self);
+    const STACK_OF(SSL_CIPHER) *theirs = ssl == NULL ? NULL : SSL_get_client_ciphers(ssl);
+    const STACK_OF(SSL_CIPHER) *ours = ssl == NULL ? NULL : SSL_get_ciphers(ssl);
 
     (void)unused;
-    if (!as_socket(self)->server_side || theirs == NULL || ours == NULL)
+#if PY_VERSION_HEX < 0x030B0300
+    /* So CPython had it for clients, until it was mended. */
+    if (!as_socket(self)->server_side)
+        theirs = ours;
+#endif
+    if (theirs == NULL || ours == NULL || (theirs != ours && !as_socket(self)->server_side))
         Py_RETURN_NONE;
     PyObject *list = PyList_New(0);
     for (int i = 0; list != NULL && i < sk_SSL_CIPHER_num(theirs); i++) {
@@ -103,7 +111,7 @@ static PyObject *get_peer_certificate(PyObject *self, PyObject *args)
 
     if (!PyArg_ParseTuple(args, "|p:getpeercert", &binary))
         return NULL;
-    if (!as_socket(self)->done && !SSL_is_init_finished(ssl_of(self))) {
+    if (ssl_of(self) == NULL || !SSL_is_init_finished(ssl_of(self))) {
         PyErr_SetString(PyExc_ValueError, "handshake not done yet");
         return NULL;
     }
@@ -158,6 +166,8 @@ static PyObject *get_verified_chain(PyObject *self, PyObject *unused)
     cinch_peer *peer = cinch_conn_evidence(as_socket(self)->conn, &err);
 
     (void)unused;
+    if (as_socket(self)->conn == NULL)
+        Py_RETURN_NONE;
     if (peer == NULL)
         return raise_cinch(state, &err);
     PyObject *list = peer->chain_count == 0 ? Py_NewRef(Py_None)
@@ -168,8 +178,9 @@ static PyObject *get_verified_chain(PyObject *self, PyObject *unused)
 
 static PyObject *get_unverified_chain(PyObject *self, PyObject *unused)
 {
-    const STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl_of(self));
-    X509 *own = SSL_get0_peer_certificate(ssl_of(self));
+    const SSL *ssl = ssl_of(self);
+    const STACK_OF(X509) *chain = ssl == NULL ? NULL : SSL_get_peer_cert_chain(ssl);
+    X509 *own = ssl == NULL ? NULL : SSL_get0_peer_certificate(ssl);
 
     (void)unused;
     if (chain == NULL && own == NULL)
@@ -190,6 +201,8 @@ static PyObject *get_binding(PyObject *self, PyObject *args, PyObject *kwargs)
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|s:get_channel_binding", names, &kind))
         return NULL;
+    if (ssl_of(self) == NULL)
+        Py_RETURN_NONE;
     if (strcmp(kind, "tls-unique") != 0)
         return PyErr_Format(PyExc_ValueError, "'%s' channel binding type not implemented", kind);
     /*

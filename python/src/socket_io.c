@@ -96,7 +96,8 @@ static int read_into(PyObject *object, span *s)
     if (call_open(&c, object) != 0)
         return -1;
     start(c.self);
-    cinch_status status = call_run(&c, read_step, s, 0);
+    s->n = call_take_kept(&c, s->bytes, s->size);
+    cinch_status status = s->n > 0 ? CINCH_OK : call_run(&c, read_step, s, 0);
     call_close(&c);
     if (status == CINCH_OK)
         count_handshake(as_socket(object));
@@ -172,6 +173,8 @@ static cinch_status write_all(call *c, span *s)
             c->self->unsent = 0;
         }
     } while (status == CINCH_OK && s->n < s->size);
+    if (status == CINCH_FAILED && c->broken != 0 && !cinch_error_is_set(&c->err))
+        status = call_last_words(c);
     return s->n > 0 && (status == CINCH_WANT_WRITE || status == CINCH_WANT_READ) ? CINCH_OK : status;
 }
 
@@ -204,8 +207,11 @@ PyObject *socket_write(PyObject *object, PyObject *data)
 
 PyObject *socket_pending(PyObject *object, PyObject *unused)
 {
+    const SSL *ssl = cinch_conn_openssl(as_socket(object)->conn);
+
     (void)unused;
-    return PyLong_FromLong(SSL_pending(cinch_conn_openssl(as_socket(object)->conn)));
+    return PyLong_FromSize_t((ssl == NULL ? 0 : (size_t)SSL_pending(ssl)) +
+                             as_socket(object)->kept_size);
 }
 
 /* ---- the end ---- */
@@ -280,7 +286,7 @@ PyObject *socket_verify_client(PyObject *object, PyObject *unused)
         return NULL;
     cinch_status status = call_run(&c, ask_step, &asked, 1);
     call_close(&c);
-    if (status == CINCH_FAILED && c.err.category == CINCH_CATEGORY_USAGE)
+    if (status == CINCH_FAILED && cinch_conn_state_now(self->conn) != CINCH_STATE_FAILED)
         return raise_named(state, "SSL", "EXTENSION_NOT_RECEIVED", "extension not received", &c.err);
     if (status != CINCH_OK)
         return call_raise(&c, status, "write");

@@ -220,8 +220,13 @@ int cinch_resume_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
         memcpy(name, keys.name, sizeof keys.name);
         result = RAND_bytes(iv, 16) == 1 && set_keys(&keys, iv, cipher, mac, 1) ? 1 : -1;
     } else if (cinch_ring_open(ring, digest, name, &keys)) {
-        /* "Renew": else a client could resume only as often as it was given tickets at first. */
-        result = set_keys(&keys, iv, cipher, mac, 0) ? 2 : -1;
+        /*
+         * "Renew": else a client could resume only as often as it was given tickets at first. TLS 1.2
+         * uses one again and again, until the key is gone.
+         */
+        int good = SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
+
+        result = set_keys(&keys, iv, cipher, mac, 0) ? good : -1;
     }
     OPENSSL_cleanse(&keys, sizeof keys);
     ERR_clear_error();
@@ -365,7 +370,7 @@ SSL_TICKET_RETURN cinch_resume_ticket_opened(SSL *ssl, SSL_SESSION *session,
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     if (!belongs(link, session))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
-    return SSL_TICKET_RETURN_USE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
 /* ---- session ids of TLS 1.2: libssl keeps the session itself, the chain hangs on it ---- */

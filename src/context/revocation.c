@@ -160,16 +160,26 @@ static void explain_revoked(const cinch_refusal *r, const cinch_crl_finding *fin
     cinch_refusal_show(r, r->subject);
 }
 
+static void explain_no_lists(const cinch_refusal *r)
+{
+    (void)cinch_fail(r->err, CINCH_CAUSE_NO_CRL,
+                     "revocation is to be looked up and no revocation list was named");
+    cinch_fail_evidence(r->err, "certificate: ");
+    cinch_refusal_show(r, r->subject);
+}
+
 void cinch_explain_revocation(const cinch_refusal *r)
 {
     cinch_crl_finding finding;
     int depth;
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(r->store_ctx);
     const cinch_settings *settings = r->link->derived->settings;
-    cinch_crl_verdict verdict = settings->crls == NULL
-                                    ? CINCH_CRL_FAILED
-                                    : look_up(chain, settings, r->now, &depth, &finding);
 
+    if (settings->crls == NULL) {
+        explain_no_lists(r);
+        return;
+    }
+    cinch_crl_verdict verdict = look_up(chain, settings, r->now, &depth, &finding);
     if (verdict == CINCH_CRL_REVOKED)
         explain_revoked(r, &finding);
     else if (verdict == CINCH_CRL_UNKNOWN)

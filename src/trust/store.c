@@ -104,6 +104,17 @@ static int get_issuer(X509 **issuer, X509_STORE_CTX *ctx, X509 *x)
     return result;
 }
 
+/*
+ * Revocation lists are not the store's (revocation.h). Where an SSL_CTX was made to look for them here
+ * all the same there is none, which refuses; without this it would look like a failure of the store.
+ */
+static STACK_OF(X509_CRL) * lookup_lists(const X509_STORE_CTX *ctx, const X509_NAME *issuer)
+{
+    (void)ctx;
+    (void)issuer;
+    return sk_X509_CRL_new_null();
+}
+
 X509_STORE *cinch_trust_store(cinch_trust *trust, cinch_error *err)
 {
     X509_STORE *store = NULL;
@@ -123,5 +134,6 @@ X509_STORE *cinch_trust_store(cinch_trust *trust, cinch_error *err)
     cinch_trust_ref(trust);
     X509_STORE_set_lookup_certs(store, lookup_certs);
     X509_STORE_set_get_issuer(store, get_issuer);
+    X509_STORE_set_lookup_crls(store, lookup_lists);
     return store;
 }
