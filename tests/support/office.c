@@ -53,10 +53,11 @@ static void ask(const cinch_signing *what, cinch_signature_request *request, voi
 
 cinch_identity *office_identity(office *o, cinch_error *err)
 {
-    char *pem = pki_pem_cert(o->cert);
+    char *made = o->pem == NULL ? pki_pem_cert(o->cert) : NULL;
+    const char *pem = o->pem == NULL ? made : o->pem;
     cinch_identity *identity = cinch_identity_signer_async(pem, strlen(pem), ask, o, err);
 
-    free(pem);
+    free(made);
     return identity;
 }
 

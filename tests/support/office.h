@@ -22,6 +22,7 @@ typedef struct office_work {
 
 typedef struct office {
     const pki_cert *cert;
+    const char *pem; /* its text; NULL: made when it is needed */
     enum {
         OFFICE_LATER = 0, /* it waits in `work` for the calls below */
         OFFICE_AT_ONCE,
