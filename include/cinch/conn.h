@@ -31,9 +31,9 @@
  * (1) They do the handshake first: no byte is ever read or written before it is complete and the
  *     peer is verified. (2) Closing during the handshake gives the connection up: FAILED.
  * (3) What follows the peer's close_notify is not TLS: cinch_conn_rest() hands it back.
- * While a signature is waited for (signer.h), in HANDSHAKING or at a client that is asked for its
- * certificate late, these three return WANT_SIGNATURE. Closing gives the connection up then too: as
- * in (2), or, as no close_notify can leave an open one, with CINCH_FAILED. Bytes in and out go on.
+ * While a signature is waited for (signer.h) they return WANT_SIGNATURE: in HANDSHAKING all three, and
+ * read and write of an open client that is asked for its certificate late. Closing gives up then: as in
+ * (2), or with CINCH_FAILED, as close_notify cannot leave an open one. Bytes go in and out as ever.
  * A transport that ends before close_notify makes it FAILED with CINCH_TRUNCATED, after everything
  * that had arrived has been read. Where the table says FAILED in a state that is not FAILED, the
  * caller made a mistake (CINCH_CAUSE_MISUSE) and the state stays; "as before" is the same status and
