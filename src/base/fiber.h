@@ -38,6 +38,6 @@ int cinch_fiber_go(cinch_fiber *fiber);
 void cinch_fiber_pause(cinch_fiber *fiber);
 
 /* cinch_fiber_deepest counts the bytes of a paused FIBER's stack that were ever used. For tests. */
-size_t cinch_fiber_deepest(const cinch_fiber *fiber);
+size_t cinch_fiber_deepest(cinch_fiber *fiber);
 
 #endif
