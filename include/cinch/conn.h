@@ -11,6 +11,8 @@
  *         if (st == CINCH_WANT_READ)
  *             receive into cinch_conn_recv_space(), then cinch_conn_recv_commit() the count,
  *             or cinch_conn_recv_end() when the peer has closed;
+ *         else if (st == CINCH_WANT_SIGNATURE)
+ *             wait until the program has answered (signer.h; only with such an identity);
  *         else if (st != CINCH_WANT_WRITE)
  *             break;
  *     }
@@ -29,6 +31,9 @@
  * (1) They do the handshake first: no byte is ever read or written before it is complete and the
  *     peer is verified. (2) Closing during the handshake gives the connection up: FAILED.
  * (3) What follows the peer's close_notify is not TLS: cinch_conn_rest() hands it back.
+ * While a signature is waited for (signer.h) they return WANT_SIGNATURE: in HANDSHAKING all three, and
+ * read and write of an open client that is asked for its certificate late. Closing gives up then: as in
+ * (2), or with CINCH_FAILED, as close_notify cannot leave an open one. Bytes go in and out as ever.
  * A transport that ends before close_notify makes it FAILED with CINCH_TRUNCATED, after everything
  * that had arrived has been read. Where the table says FAILED in a state that is not FAILED, the
  * caller made a mistake (CINCH_CAUSE_MISUSE) and the state stays; "as before" is the same status and
@@ -103,7 +108,8 @@ CINCH_API CINCH_MUST_USE cinch_status cinch_conn_send_consume(cinch_conn *conn, 
 
 /*
  * cinch_conn_handshake goes on with the handshake. CINCH_OK once it is complete and the peer is
- * verified, CINCH_WANT_READ while bytes from the peer are missing.
+ * verified, CINCH_WANT_READ while bytes from the peer are missing, CINCH_WANT_SIGNATURE while the
+ * program owes a signature.
  */
 CINCH_API CINCH_MUST_USE cinch_status cinch_conn_handshake(cinch_conn *conn, cinch_error *err);
 

@@ -24,12 +24,13 @@ CINCH_BEGIN_DECLS
 /* What a fallible call returns. Only CINCH_OK means that it did what it was asked to. */
 typedef enum cinch_status {
     CINCH_OK = 0,
-    CINCH_WANT_READ = 1,  /* not an error: bytes from the peer are needed first */
-    CINCH_WANT_WRITE = 2, /* not an error: bytes to the peer have to leave first */
-    CINCH_EOF = 3,        /* not an error: the peer said close_notify; there is no more data */
-    CINCH_TRUNCATED = 4,  /* the transport ended without close_notify: data may be missing */
-    CINCH_TIMEOUT = 5,    /* the deadline passed; the error says in which phase */
-    CINCH_FAILED = 6      /* anything else; the error has the details */
+    CINCH_WANT_READ = 1,     /* not an error: bytes from the peer are needed first */
+    CINCH_WANT_WRITE = 2,    /* not an error: bytes to the peer have to leave first */
+    CINCH_EOF = 3,           /* not an error: the peer said close_notify; there is no more data */
+    CINCH_TRUNCATED = 4,     /* the transport ended without close_notify: data may be missing */
+    CINCH_TIMEOUT = 5,       /* the deadline passed; the error says in which phase */
+    CINCH_FAILED = 6,        /* anything else; the error has the details */
+    CINCH_WANT_SIGNATURE = 7 /* not an error: the program owes a signature; see signer.h */
 } cinch_status;
 
 /* The kinds of failure that a program may want to treat differently. */

@@ -8,6 +8,9 @@
  * (RFC 8446, 4.4.3): one that is wrong, perhaps because a device was disturbed, would give the
  * peer what it needs to compute an RSA key.
  *
+ * A callback signs before it returns, or has it done and the answer comes later. Then nothing waits
+ * but the one connection: its calls return CINCH_WANT_SIGNATURE.
+ *
  * Threads: a callback is called on the thread that drives the connection, by several at once.
  */
 #ifndef CINCH_SIGNER_H
@@ -18,7 +21,10 @@
 
 CINCH_BEGIN_DECLS
 
-/* What has to be signed. Valid until the callback returns. */
+/*
+ * What has to be signed. Valid until the callback returns; of an asynchronous one, until the request
+ * is answered.
+ */
 typedef struct cinch_signing {
     int scheme;                   /* SignatureScheme of TLS (RFC 8446, 4.2.3), such as 0x0403 */
     const char *scheme_name;      /* "ecdsa_secp256r1_sha256" */
@@ -50,6 +56,47 @@ typedef cinch_status (*cinch_sign_callback)(const cinch_signing *what, unsigned 
 CINCH_API cinch_identity *cinch_identity_signer(const void *pem, size_t pem_size,
                                                 cinch_sign_callback callback, void *arg,
                                                 cinch_error *err);
+
+/*
+ * One signature that the program owes. It belongs to the program until it is given to exactly one of
+ * cinch_signature_answer() and cinch_signature_refuse(), also when its connection is long gone.
+ */
+typedef struct cinch_signature_request cinch_signature_request;
+
+/*
+ * cinch_sign_async_callback has WHAT signed and returns. It answers REQUEST itself or keeps it for
+ * later: until then cinch_conn_handshake(), _read() and _write() return CINCH_WANT_SIGNATURE, and the
+ * calls on a stream do or, if it is blocking, wait within its time limits. It is called inside of one
+ * of these calls, on the same thread and stack, so the program knows for which connection; it does
+ * nothing with that one. ARG is what cinch_identity_signer_async() was given.
+ */
+typedef void (*cinch_sign_async_callback)(const cinch_signing *what,
+                                          cinch_signature_request *request, void *arg);
+
+/*
+ * cinch_identity_signer_async is cinch_identity_signer() with a CALLBACK that may answer later. The
+ * handshakes that may need it run on stacks of 256 KiB, the program's other callbacks with them. Make
+ * it before the connections that use it: one that began when the process had no such identity cannot
+ * wait. Fails on systems without ucontext.
+ */
+CINCH_API cinch_identity *cinch_identity_signer_async(const void *pem, size_t pem_size,
+                                                      cinch_sign_async_callback callback, void *arg,
+                                                      cinch_error *err);
+
+/*
+ * cinch_signature_answer gives the SIZE bytes of SIGNATURE, as cinch_sign_callback describes them, to
+ * the connection that asked, and ends REQUEST. From any thread. The connection goes on when its call
+ * is made again; one that is gone does not matter. CINCH_OK says nothing about whether the signature
+ * is right. A failure, also one from before in ERR, ends the request as refused.
+ */
+CINCH_API cinch_status cinch_signature_answer(cinch_signature_request *request,
+                                              const void *signature, size_t size, cinch_error *err);
+
+/*
+ * cinch_signature_refuse ends REQUEST without a signature, from any thread: the connection fails with
+ * CINCH_CAUSE_SIGNER and REASON (may be NULL) in its error. NULL is fine.
+ */
+CINCH_API void cinch_signature_refuse(cinch_signature_request *request, const char *reason);
 
 /*
  * cinch_identity_uri makes an identity of the certificates in PEM (NULL: they are at URI too) and the

@@ -84,7 +84,8 @@ CINCH_API int cinch_stream_fd(const cinch_stream *stream);
 
 /*
  * cinch_stream_nonblocking makes the calls on STREAM return CINCH_WANT_READ or CINCH_WANT_WRITE
- * where they would wait (ON not 0), or wait again (0).
+ * where they would wait (ON not 0), or wait again (0). CINCH_WANT_SIGNATURE is for programs whose
+ * signers answer later (signer.h): call again after the answer.
  */
 CINCH_API cinch_status cinch_stream_nonblocking(cinch_stream *stream, int on, cinch_error *err);
 

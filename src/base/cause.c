@@ -204,7 +204,7 @@ const char *cinch_cause_name(cinch_cause cause)
 const char *cinch_status_name(cinch_status status)
 {
     static const char *const names[] = {"ok",        "want-read", "want-write", "eof",
-                                        "truncated", "timeout",   "failed"};
+                                        "truncated", "timeout",   "failed",     "want-signature"};
 
     return (unsigned)status < sizeof names / sizeof names[0] ? names[status] : "unknown";
 }

@@ -1,5 +1,5 @@
 /* conn.c: the life of a connection, and the bytes that go in and out. */
-#include "conn/conn.h"
+#include "conn/step.h"
 
 #include "base/clock.h"
 #include "base/fail.h"
@@ -33,6 +33,7 @@ void cinch_conn_free(cinch_conn *conn)
 {
     if (conn == NULL)
         return;
+    cinch_step_give_up(conn);
     /* An end without close_notify does not spoil the session (RFC 5246, 7.2.1); a failure does. */
     if (conn->ssl != NULL && conn->state != CINCH_STATE_FAILED)
         SSL_set_shutdown(conn->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);

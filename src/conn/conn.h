@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "conn/pace.h"
 #include "context/link.h"
+#include "identity/signer.h"
 
 #include <cinch/conn.h>
 #include <cinch/openssl.h>
@@ -30,9 +31,18 @@ typedef enum cinch_late {
     CINCH_LATE_FINISHED /* the client's Finished is here, and nobody has looked at the result */
 } cinch_late;
 
+/* What libssl does on a fiber. */
+typedef enum cinch_work {
+    CINCH_WORK_HANDSHAKE = 0,
+    CINCH_WORK_LOOK /* for the next data, and what comes before it */
+} cinch_work;
+
 struct cinch_conn {
     SSL *ssl;
     cinch_link link;
+    cinch_signer_turn turn; /* its fiber is there only while it is at work or paused */
+    cinch_work work;        /* what it does */
+    int work_result;        /* what libssl said to it */
     cinch_buffer in;
     cinch_buffer out;
     size_t in_want; /* how much room to lend */
@@ -109,6 +119,12 @@ int cinch_explain_not_tls(const cinch_conn *conn, cinch_error *local);
 
 /* cinch_conn_phase says what the conn waits for: "waiting for the server's hello". */
 const char *cinch_conn_phase(const cinch_conn *conn);
+
+/*
+ * cinch_conn_await_signature waits until CONN, which said CINCH_WANT_SIGNATURE, can go on: 1; or until
+ * DEADLINE, of cinch_clock_us() (INT64_MAX: for ever): 0.
+ */
+int cinch_conn_await_signature(const cinch_conn *conn, int64_t deadline);
 
 /* cinch_conn_fail_transport makes CONN FAILED because of WHY: a timeout, a reset. */
 void cinch_conn_fail_transport(cinch_conn *conn, const cinch_error *why);

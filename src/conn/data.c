@@ -1,12 +1,11 @@
 /* data.c: the handshake, what the two sides write to each other, and the end. */
 #include "base/clock.h"
 #include "base/fail.h"
-#include "conn/conn.h"
+#include "conn/step.h"
 #include "context/extras.h"
 #include "context/psk.h"
 #include "context/resume.h"
 #include "context/revocation.h"
-#include "identity/signer.h"
 
 #include <limits.h>
 #include <openssl/err.h>
@@ -77,15 +76,6 @@ static void keep_server_name(cinch_conn *conn)
         memcpy(conn->server_name, name, size + 1);
 }
 
-/* The RESULT of a call of libssl, unless something that it had to send got lost on the way. */
-static int whole(const cinch_conn *conn, int result, cinch_error *local)
-{
-    if (!conn->lost_bytes)
-        return result;
-    (void)cinch_fail_memory(local, "sending");
-    return -1;
-}
-
 /* One step of the handshake. CINCH_OK once the state is OPEN. ERR is clear. */
 static cinch_status advance(cinch_conn *conn, cinch_error *err)
 {
@@ -98,12 +88,12 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
         if (!conn->link.derived->settings->is_server)
             cinch_resume_offer(&conn->link, conn->ssl);
     }
+    int result = cinch_step_handshake(conn, &local);
+    if (result == CINCH_STEP_WAITS)
+        return CINCH_WANT_SIGNATURE;
     conn->link.report = &local;
-    cinch_error *outer = cinch_signer_report(&local);
-    int result = whole(conn, SSL_do_handshake(conn->ssl), &local);
     int open = result == 1 && check_result(conn, &local) == CINCH_OK;
     conn->link.report = NULL;
-    (void)cinch_signer_report(outer);
     if (open) {
         conn->finished_at = cinch_clock_us();
         conn->state = CINCH_STATE_OPEN;
@@ -168,11 +158,11 @@ static cinch_status read_once(cinch_conn *conn, void *buf, size_t size, size_t *
 {
     cinch_error local = CINCH_ERROR_INIT;
 
-    conn->link.report = &local;
-    cinch_error *outer = cinch_signer_report(&local);
-    int result = whole(conn, SSL_read_ex(conn->ssl, buf, size, n), &local);
-    conn->link.report = NULL;
-    (void)cinch_signer_report(outer);
+    int result = cinch_step_read(conn, buf, size, n, &local);
+    if (result == CINCH_STEP_WAITS) {
+        *n = 0;
+        return CINCH_WANT_SIGNATURE;
+    }
     int reason = SSL_get_error(conn->ssl, result);
     if (result == 1 || (reason == SSL_ERROR_WANT_READ && !conn->lost_bytes)) {
         if (cinch_conn_look_after(conn, result == 1, &local) == CINCH_OK)
@@ -221,11 +211,11 @@ static cinch_status write_once(cinch_conn *conn, const void *data, size_t size, 
 {
     cinch_error local = CINCH_ERROR_INIT;
 
-    conn->link.report = &local;
-    cinch_error *outer = cinch_signer_report(&local);
-    int result = whole(conn, SSL_write_ex(conn->ssl, data, size, n), &local);
-    conn->link.report = NULL;
-    (void)cinch_signer_report(outer);
+    int result = cinch_step_write(conn, data, size, n, &local);
+    if (result == CINCH_STEP_WAITS) {
+        *n = 0;
+        return CINCH_WANT_SIGNATURE;
+    }
     int reason = SSL_get_error(conn->ssl, result);
     /*
      * The buffer takes everything, so all that a write could wait for is the rest of a message that
@@ -295,11 +285,13 @@ cinch_status cinch_conn_close(cinch_conn *conn, cinch_error *err)
         (void)cinch_conn_fail(conn, &local, NULL);
         return CINCH_OK;
     }
-    conn->link.report = &local;
-    cinch_error *outer = cinch_signer_report(&local);
-    int result = whole(conn, SSL_shutdown(conn->ssl), &local);
-    conn->link.report = NULL;
-    (void)cinch_signer_report(outer);
+    if (cinch_step_waits(conn)) {
+        (void)cinch_fail(&local, CINCH_CAUSE_SIGNER,
+                         "this side gave the connection up before it had the signature of its "
+                         "certificate");
+        return cinch_conn_fail(conn, &local, err);
+    }
+    int result = cinch_step_shutdown(conn, &local);
     if (result < 0) {
         int reason = SSL_get_error(conn->ssl, result);
 

@@ -1,7 +1,7 @@
 /* failure.c: a failed connection stays failed, and can say why again and again. */
 #include "base/fail.h"
 #include "base/memory.h"
-#include "conn/conn.h"
+#include "conn/step.h"
 #include "context/resume.h"
 
 #include <openssl/err.h>
@@ -16,6 +16,7 @@ cinch_status cinch_conn_fail(cinch_conn *conn, const cinch_error *local, cinch_e
             cinch_resume_forget(&conn->link);
         conn->failed_cause = local->cause;
         conn->failure = cinch_copy_bytes(local, sizeof *local);
+        cinch_step_give_up(conn);
         cinch_buffer_free(&conn->in);
         conn->lent = 0;
     }
@@ -42,6 +43,8 @@ const char *cinch_conn_phase(const cinch_conn *conn)
     if (conn == NULL || conn->state == CINCH_STATE_FAILED)
         return "after a failure";
     int server = conn->link.derived->settings->is_server;
+    if (cinch_step_waits(conn))
+        return "waiting for the signature of our certificate";
     if (conn->state != CINCH_STATE_HANDSHAKING)
         return "with the connection open";
     if (!conn->answered)
@@ -49,4 +52,9 @@ const char *cinch_conn_phase(const cinch_conn *conn)
     if (!server && conn->link.verified_at == 0)
         return "waiting for the server's certificate";
     return server ? "waiting for the client's Finished" : "waiting for the server's Finished";
+}
+
+int cinch_conn_await_signature(const cinch_conn *conn, int64_t deadline)
+{
+    return !cinch_step_waits(conn) || cinch_request_wait(conn->turn.asks, deadline);
 }

@@ -3,9 +3,8 @@
  * client's that the server asks for only now.
  */
 #include "base/fail.h"
-#include "conn/conn.h"
+#include "conn/step.h"
 #include "context/psk.h"
-#include "identity/signer.h"
 
 #include <cinch/binding.h>
 #include <openssl/err.h>
@@ -38,18 +37,12 @@ static cinch_status check_open(const cinch_conn *conn, const char *what, cinch_e
 static cinch_status flush(cinch_conn *conn, cinch_error *err)
 {
     cinch_error local = CINCH_ERROR_INIT;
+    int result = cinch_step_handshake(conn, &local);
 
-    conn->link.report = &local;
-    cinch_error *outer = cinch_signer_report(&local);
-    int result = SSL_do_handshake(conn->ssl);
-    conn->link.report = NULL;
-    (void)cinch_signer_report(outer);
-    if (result == 1 && !conn->lost_bytes) {
+    if (result == 1) {
         ERR_clear_error();
         return CINCH_OK;
     }
-    if (conn->lost_bytes)
-        (void)cinch_fail_memory(&local, "sending");
     cinch_conn_explain(conn, SSL_get_error(conn->ssl, result), &local);
     return cinch_conn_fail(conn, &local, err);
 }

@@ -14,6 +14,7 @@ struct cinch_identity {
     cinch_certificate **certificates; /* leaf and chain, described */
     size_t certificate_count;
     unsigned char digest[32]; /* of all the certificates, in order */
+    int signs_later;          /* its signer answers when it likes to */
 };
 
 cinch_identity *cinch_identity_ref(cinch_identity *identity);

@@ -70,7 +70,7 @@ static int has(const void *keydata, int selection)
 
     if (key == NULL || key->signer.public_key == NULL)
         return 0;
-    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 || key->signer.callback != NULL;
+    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 || cinch_signer_signs(&key->signer);
 }
 
 static int match(const void *keydata1, const void *keydata2, int selection)

@@ -16,15 +16,24 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
-/* Where a failure is explained; NULL: nobody wants to know. */
-static _Thread_local cinch_error *thread_report;
+/*
+ * Looked at once in each signature, before it may pause: a compiler may go on using the address that
+ * this has on one thread.
+ */
+static _Thread_local cinch_signer_turn *thread_turn;
 
-cinch_error *cinch_signer_report(cinch_error *report)
+cinch_signer_turn *cinch_signer_enter(cinch_signer_turn *turn)
 {
-    cinch_error *before = thread_report;
+    cinch_signer_turn *before = thread_turn;
 
-    thread_report = report;
+    thread_turn = turn;
     return before;
+}
+
+/* Where a failure is explained now. */
+static cinch_error *report_of(const cinch_signer_turn *turn)
+{
+    return turn == NULL ? NULL : turn->report;
 }
 
 /* What TLS calls the ways to sign (RFC 8446, 4.2.3). The old digests are not among them. */
@@ -155,7 +164,7 @@ static int begin(void *arg, const char *digest, void *keydata, const OSSL_PARAM 
 
     if (keydata != NULL)
         s->key = keydata;
-    if (s->key == NULL || s->key->signer.callback == NULL)
+    if (s->key == NULL || !cinch_signer_signs(&s->key->signer))
         return 0;
     s->padding = RSA_PKCS1_PADDING;
     s->salt = RSA_PSS_SALTLEN_DIGEST;
@@ -213,43 +222,52 @@ static int is_right(const signature *s, const unsigned char *bytes, size_t size,
     return result;
 }
 
-static int failed(cinch_status status, const char *reason, const cinch_signing *what)
+static int failed(cinch_status status, const char *reason, const cinch_signing *what,
+                  cinch_error *report)
 {
-    (void)cinch_fail(thread_report, CINCH_CAUSE_SIGNER, "the signer of our certificate failed%s%s",
+    (void)cinch_fail(report, CINCH_CAUSE_SIGNER, "the signer of our certificate failed%s%s",
                      reason[0] != 0 ? ": " : "", reason);
-    cinch_fail_evidence(thread_report, "it was asked for a signature %s and answered %s",
+    cinch_fail_evidence(report, "it was asked for a signature %s and answered %s",
                         what->scheme_name, cinch_status_name(status));
     return 0;
 }
 
-static int wrong(const char *problem, size_t size, const cinch_signing *what)
+static int wrong(const char *problem, size_t size, const cinch_signing *what, cinch_error *report)
 {
-    (void)cinch_fail(thread_report, CINCH_CAUSE_SIGNER, "the signer gave a signature that %s",
-                     problem);
-    cinch_fail_evidence(thread_report,
-                        "it was asked for %s and gave %zu bytes; nothing of them was sent",
+    (void)cinch_fail(report, CINCH_CAUSE_SIGNER, "the signer gave a signature that %s", problem);
+    cinch_fail_evidence(report, "it was asked for %s and gave %zu bytes; nothing of them was sent",
                         what->scheme_name, size);
     return 0;
 }
 
+static cinch_status ask_now(const cinch_signer *signer, cinch_signer_turn *turn,
+                            const cinch_signing *what, unsigned char *bytes, size_t *size,
+                            char *reason, size_t reason_size)
+{
+    /* What it does with OpenSSL and Cinch is its own affair. */
+    ERR_set_mark();
+    cinch_status status = signer->callback(what, bytes, size, reason, reason_size, signer->arg);
+    ERR_pop_to_mark();
+    (void)cinch_signer_enter(turn);
+    return status;
+}
+
 /* The signer's turn. *SIZE is the room in BYTES, and then how much of it is used. */
-static int ask(const signature *s, const cinch_signing *what, unsigned char *bytes, size_t *size)
+static int ask(const signature *s, cinch_signer_turn *turn, const cinch_signing *what,
+               unsigned char *bytes, size_t *size)
 {
     const cinch_signer *signer = &s->key->signer;
     char reason[CINCH_ERROR_DETAIL] = "";
     size_t room = *size;
-    cinch_error *mine = thread_report;
+    cinch_status status = (signer->later != NULL ? cinch_signer_ask_later : ask_now)(
+        signer, turn, what, bytes, size, reason, sizeof reason);
+    cinch_error *report = report_of(turn);
 
-    /* What it does with OpenSSL and Cinch is its own affair. */
-    ERR_set_mark();
-    cinch_status status = signer->callback(what, bytes, size, reason, sizeof reason, signer->arg);
-    ERR_pop_to_mark();
-    thread_report = mine;
     reason[sizeof reason - 1] = 0;
     if (status != CINCH_OK)
-        return failed(status, reason, what);
+        return failed(status, reason, what, report);
     if (*size == 0 || *size > room)
-        return wrong(*size == 0 ? "is empty" : "is larger than it can be", *size, what);
+        return wrong(*size == 0 ? "is empty" : "is larger than it can be", *size, what, report);
     ERR_set_mark();
     int right = is_right(s, bytes, *size, what);
     if (right == 1) {
@@ -258,8 +276,8 @@ static int ask(const signature *s, const cinch_signing *what, unsigned char *byt
     }
     ERR_clear_last_mark();
     if (right == 0)
-        return wrong("does not verify", *size, what);
-    (void)cinch_fail_memory(thread_report, "checking a signature");
+        return wrong("does not verify", *size, what, report);
+    (void)cinch_fail_memory(report, "checking a signature");
     return 0;
 }
 
@@ -267,6 +285,7 @@ static int sign(void *arg, unsigned char *bytes, size_t *size, size_t room,
                 const unsigned char *message, size_t message_size)
 {
     const signature *s = arg;
+    cinch_signer_turn *turn = thread_turn;
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned digest_size = 0;
     int largest = s->key == NULL ? 0 : EVP_PKEY_get_size(s->key->signer.public_key);
@@ -279,7 +298,7 @@ static int sign(void *arg, unsigned char *bytes, size_t *size, size_t room,
     }
     const scheme *one = scheme_of(s);
     if (room < (size_t)largest || one == NULL) {
-        (void)cinch_fail(thread_report, CINCH_CAUSE_INTERNAL,
+        (void)cinch_fail(report_of(turn), CINCH_CAUSE_INTERNAL,
                          "OpenSSL asks for a signature of an unknown kind");
         return 0;
     }
@@ -295,7 +314,7 @@ static int sign(void *arg, unsigned char *bytes, size_t *size, size_t room,
         what.digest_size = digest_size;
     }
     size_t used = (size_t)largest;
-    if (!ask(s, &what, bytes, &used)) {
+    if (!ask(s, turn, &what, bytes, &used)) {
         /* A wrong signature stays here. */
         OPENSSL_cleanse(bytes, (size_t)largest);
         return 0;

@@ -9,17 +9,17 @@
 #include <openssl/crypto.h>
 #include <poll.h>
 
-/* Where the connection was when something happened to it. */
-static const char *phase(const cinch_stream *stream, const char *otherwise)
-{
-    if (cinch_conn_state_now(stream->conn) == CINCH_STATE_HANDSHAKING)
-        return cinch_conn_phase(stream->conn);
-    return otherwise;
-}
-
 static int in_handshake(const cinch_stream *stream)
 {
     return cinch_conn_state_now(stream->conn) == CINCH_STATE_HANDSHAKING;
+}
+
+/* Where the connection was when something happened to it. */
+static const char *phase(const cinch_stream *stream, const char *otherwise)
+{
+    if (in_handshake(stream))
+        return cinch_conn_phase(stream->conn);
+    return otherwise;
 }
 
 static void add_address(const cinch_stream *stream, cinch_error *err)
@@ -130,7 +130,8 @@ static cinch_status listen_to_last_words(cinch_stream *stream, size_t *unread, c
         } while (status == CINCH_OK);
     }
     OPENSSL_cleanse(scratch, sizeof scratch);
-    return status;
+    /* Nobody can answer the peer any more: what a signature would come too late for. */
+    return status == CINCH_WANT_SIGNATURE ? CINCH_WANT_READ : status;
 }
 
 cinch_status cinch_stream_send_broke(cinch_stream *stream, int number, cinch_error *err)
@@ -263,6 +264,14 @@ cinch_status cinch_stream_wait(cinch_stream *stream, short events, const cinch_w
     if (ready == 0)
         return cinch_stream_timed_out(stream, waiting, err);
     return transport_broke(stream, errno, phase(stream, waiting->what), 0, err);
+}
+
+cinch_status cinch_stream_await_signature(cinch_stream *stream, const cinch_waiting *waiting,
+                                          cinch_error *err)
+{
+    if (cinch_conn_await_signature(stream->conn, waiting->deadline))
+        return CINCH_OK;
+    return cinch_stream_timed_out(stream, waiting, err);
 }
 
 cinch_status cinch_stream_send_all(cinch_stream *stream, const cinch_waiting *waiting,

@@ -24,13 +24,16 @@ static cinch_waiting handshake_waiting(cinch_stream *stream)
     };
 }
 
-/* One step of the handshake. CINCH_OK complete and sent; else what it waits for in *EVENTS. */
+/*
+ * One step of the handshake. CINCH_OK complete and sent; else what it waits for, in *EVENTS as far as
+ * that is the socket.
+ */
 static cinch_status step(cinch_stream *stream, short *events, cinch_error *err)
 {
     cinch_status status = cinch_conn_handshake(stream->conn, err);
 
     *events = 0;
-    if (status > CINCH_WANT_WRITE) {
+    if (!cinch_goes_on(status)) {
         /* The alert tells the peer why; whether it gets there changes nothing here. */
         cinch_stream_say_last(stream);
         return status;
@@ -38,8 +41,8 @@ static cinch_status step(cinch_stream *stream, short *events, cinch_error *err)
     cinch_status sent = cinch_stream_send(stream, err);
     if (sent > CINCH_WANT_WRITE)
         return sent;
-    if (status == CINCH_OK && sent == CINCH_OK)
-        return CINCH_OK;
+    if (status == CINCH_WANT_SIGNATURE || (status == CINCH_OK && sent == CINCH_OK))
+        return status;
     if (sent == CINCH_WANT_WRITE)
         *events |= POLLOUT;
     if (status == CINCH_WANT_READ) {
@@ -64,6 +67,11 @@ cinch_status cinch_stream_ready(cinch_stream *stream, cinch_error *err)
         short events;
         cinch_status status = step(stream, &events, err);
 
+        if (status == CINCH_WANT_SIGNATURE && !stream->nonblocking) {
+            status = cinch_stream_await_signature(stream, &waiting, err);
+            if (status == CINCH_OK)
+                continue;
+        }
         if (status != CINCH_WANT_READ && status != CINCH_WANT_WRITE)
             return status;
         if (events == 0) {
@@ -109,6 +117,11 @@ cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, siz
          * other; and what the peer has sent is read even if nothing can be sent to it any more.
          */
         cinch_stream_say_last(stream);
+        if (status == CINCH_WANT_SIGNATURE && !stream->nonblocking) {
+            status = cinch_stream_await_signature(stream, waiting, err);
+            if (status == CINCH_OK)
+                continue;
+        }
         if (status != CINCH_WANT_READ && status != CINCH_WANT_WRITE)
             return status;
         size_t unsent = stream->send_error == 0 ? cinch_stream_unsent(stream) : 0;

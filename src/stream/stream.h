@@ -37,6 +37,12 @@ cinch_stream *cinch_stream_around(cinch_conn *conn, int fd, int own, const char 
  */
 cinch_status cinch_stream_enter(cinch_stream *stream, cinch_error *err);
 
+/* cinch_goes_on tells whether STATUS, of the conn, is no end: a failure, or close_notify. 1 or 0. */
+static inline int cinch_goes_on(cinch_status status)
+{
+    return status <= CINCH_WANT_WRITE || status == CINCH_WANT_SIGNATURE;
+}
+
 /* ---- io.c: bytes between the conn and the socket ---- */
 
 /* cinch_stream_send sends what the socket takes at once: CINCH_OK if nothing is left, WANT_WRITE. */
@@ -71,6 +77,13 @@ cinch_waiting cinch_stream_waiting(const cinch_stream *stream, int limit_ms, con
 /* cinch_stream_wait waits for EVENTS on the socket; CINCH_OK, or sets ERR when the time is over. */
 cinch_status cinch_stream_wait(cinch_stream *stream, short events, const cinch_waiting *waiting,
                                cinch_error *err);
+
+/*
+ * cinch_stream_await_signature waits for the answer that the program owes the conn; CINCH_OK, or sets
+ * ERR when the time is over. The socket is left alone meanwhile.
+ */
+cinch_status cinch_stream_await_signature(cinch_stream *stream, const cinch_waiting *waiting,
+                                          cinch_error *err);
 
 /* cinch_stream_timed_out sets ERR for WAITING. */
 cinch_status cinch_stream_timed_out(cinch_stream *stream, const cinch_waiting *waiting,

@@ -25,7 +25,7 @@ static cinch_status put_piece(cinch_stream *stream, const unsigned char *data, s
         cinch_status status =
             cinch_conn_write(stream->conn, data, size < PIECE ? size : PIECE, taken, err);
 
-        if (status > CINCH_WANT_WRITE) {
+        if (!cinch_goes_on(status)) {
             cinch_stream_say_last(stream);
             return status;
         }
@@ -34,7 +34,11 @@ static cinch_status put_piece(cinch_stream *stream, const unsigned char *data, s
         cinch_status sent = cinch_stream_send_all(stream, &waiting, err);
         if (sent != CINCH_OK || status == CINCH_OK)
             return sent;
-        if (status == CINCH_WANT_READ) {
+        if (status == CINCH_WANT_SIGNATURE) {
+            sent = cinch_stream_await_signature(stream, &waiting, err);
+            if (sent != CINCH_OK)
+                return sent;
+        } else if (status == CINCH_WANT_READ) {
             sent = cinch_stream_wait(stream, POLLIN, &waiting, err);
             if (sent == CINCH_OK)
                 sent = cinch_stream_receive(stream, err);
@@ -86,12 +90,14 @@ static cinch_status put_nonblocking(cinch_stream *stream, const unsigned char *d
         status =
             cinch_conn_write(stream->conn, data + *taken, left < PIECE ? left : PIECE, &n, err);
         *taken += n;
-        if (status > CINCH_WANT_WRITE) {
+        if (!cinch_goes_on(status)) {
             cinch_stream_say_last(stream);
             return status;
         }
         if (status == CINCH_OK && size == 0)
             return CINCH_OK;
+        if (status == CINCH_WANT_SIGNATURE)
+            return *taken > 0 ? CINCH_OK : status;
         if (status == CINCH_WANT_READ) {
             status = cinch_stream_receive(stream, err);
             if (status != CINCH_OK)

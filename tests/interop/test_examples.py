@@ -115,15 +115,16 @@ def test_server_ends_when_told(ca):
         assert running.wait() == 0
 
 
-def test_signer_has_no_key(ca, tmp_path):
+@pytest.mark.parametrize("program", ["signer", "signer_async"])
+def test_signer_has_no_key(ca, tmp_path, program):
     blocks = (ca / "server.pem").read_text().split("-----BEGIN ")[1:]
     certificates, key = tmp_path / "certificates.pem", tmp_path / "key.pem"
     certificates.write_text("".join(f"-----BEGIN {b}" for b in blocks if b.startswith("CERT")))
     key.write_text("".join(f"-----BEGIN {b}" for b in blocks if "PRIVATE KEY" in b[:20]))
-    with Server("signer", certificates, key, "0") as running:
+    with Server(program, certificates, key, "0") as running:
         assert example("client", "localhost", running.port, ca / "ca.pem").code == 0
         assert running.wait() == 0
-    with Server("signer", certificates, certificates, "0") as running:
+    with Server(program, certificates, certificates, "0") as running:
         assert example("client", "localhost", running.port, ca / "ca.pem").code == 10
         assert running.wait() == 10
 

@@ -1,4 +1,5 @@
 /* Keys that are somewhere else: what must not leave this side, and what must work. */
+#include "office.h"
 #include "pair.h"
 
 #include <setjmp.h>
@@ -11,7 +12,6 @@
 #include <cmocka.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/rsa.h>
 
 static pki_cert *root, *client_leaf;
 
@@ -34,22 +34,6 @@ typedef struct holder {
     } mood;
     pki_cert *other;
 } holder;
-
-static int sign_with(EVP_PKEY *key, const cinch_signing *what, unsigned char *signature,
-                     size_t *size)
-{
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    EVP_PKEY_CTX *pctx;
-    const char *digest = what->digest_name[0] == 0 ? NULL : what->digest_name;
-    int pss = strstr(what->scheme_name, "pss") != NULL;
-    int ok = EVP_DigestSignInit_ex(ctx, &pctx, digest, NULL, NULL, key, NULL) == 1 &&
-             (!pss || (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-                       EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1)) &&
-             EVP_DigestSign(ctx, signature, size, what->message, what->message_size) == 1;
-
-    EVP_MD_CTX_free(ctx);
-    return ok;
-}
 
 /* The digest is the message's. */
 static int digest_fits(const cinch_signing *what)
@@ -79,7 +63,7 @@ static cinch_status hold(const cinch_signing *what, unsigned char *signature, si
     if (h->mood == HOLDER_SILENT)
         return CINCH_FAILED;
     if (!digest_fits(what) ||
-        !sign_with(h->mood == HOLDER_OTHER ? h->other->key : h->cert->key, what, signature, size))
+        !office_sign(h->mood == HOLDER_OTHER ? h->other : h->cert, what, signature, size))
         return CINCH_FAILED;
     if (h->mood == HOLDER_FLIPS)
         signature[*size / 2] ^= 1;
