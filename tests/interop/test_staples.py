@@ -66,7 +66,7 @@ def stapled(site, server, version, name, key):
         client.wait_for(r"Verify return code: 0")
         client.end_input()
         client.wait()
-    return found
+    return None if found is None else found.decode()
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
