@@ -34,8 +34,9 @@ static const cli_option options[] = {
      "where to listen (" DEFAULT_LISTEN "); port 0: any free one;\n"
      ":PORT: on all addresses of the machine"},
     {'i', "identity", "FILE",
-     "PEM with key and certificates, or PKCS#12 (.p12);\n"
-     "without one, a development certificate is made on the spot"},
+     "PEM with key and certificates, or PKCS#12 (.p12); more of them for\n"
+     "other names or kinds of key; without one, a development\n"
+     "certificate is made on the spot"},
     {KEY_CERT, "cert", "FILE", "the certificates, if the key is elsewhere"},
     {KEY_KEY, "key", "FILE", "the key"},
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
@@ -43,7 +44,7 @@ static const cli_option options[] = {
     {KEY_CRL, "crl", "FILE",
      "not those on the revocation lists in FILE, or in a directory, nor\n"
      "those whose issuer has no current list there"},
-    {KEY_OCSP, "ocsp", "FILE", "staple this OCSP response (DER) for the certificate"},
+    {KEY_OCSP, "ocsp", "FILE", "staple this OCSP response (DER) for its certificate; more of them"},
     {KEY_ALPN, "alpn", "LIST", "protocols, most wanted first (http/1.1; none for --echo)"},
     {KEY_POLICY, "policy", "NAME", "which algorithms: default, modern"},
     {KEY_ECHO, "echo", NULL, "send back what comes in, instead of files"},
@@ -58,11 +59,13 @@ typedef struct serve_options {
     const char *listen;
     const char *client_ca;
     const char *crl;
-    const char *ocsp;
+    const char **ocsp; /* ended by NULL */
     const char *alpn;
     const char *policy;
     const char *ca_dir;
-    cli_identity identity;
+    const char *password_file;
+    cli_identity *identities; /* the first one is for whoever asks for no name that is known */
+    size_t identity_count;    /* 0: none is named */
     bool identity_option;
     bool echo;
     bool once;
@@ -77,24 +80,31 @@ typedef struct development {
     bool made;
 } development;
 
+/* There is room for as many as there are arguments. */
 static bool take(serve_options *o, int key)
 {
+    const char **ocsp = o->ocsp;
+
     switch (key) {
     case 'l':
         o->listen = optarg;
         return true;
     case 'i':
+        if (!o->identity_option)
+            o->identity_count = 0;
         o->identity_option = true;
-        o->identity.cert_file = optarg;
+        o->identities[o->identity_count++].cert_file = optarg;
         return true;
     case KEY_CERT:
-        o->identity.cert_file = optarg;
+        o->identities[0].cert_file = optarg;
+        if (o->identity_count == 0)
+            o->identity_count = 1;
         return true;
     case KEY_KEY:
-        o->identity.key_file = optarg;
+        o->identities[0].key_file = optarg;
         return true;
     case KEY_PASSWORD_FILE:
-        o->identity.password_file = optarg;
+        o->password_file = optarg;
         return true;
     case KEY_CLIENT_CA:
         o->client_ca = optarg;
@@ -103,7 +113,9 @@ static bool take(serve_options *o, int key)
         o->crl = optarg;
         return true;
     case KEY_OCSP:
-        o->ocsp = optarg;
+        while (*ocsp != NULL)
+            ocsp++;
+        *ocsp = optarg;
         return true;
     case KEY_ALPN:
         o->alpn = optarg;
@@ -139,14 +151,16 @@ static int check(serve_options *o, int argc, char **argv)
         o->directory = argv[optind];
     if (o->echo && o->directory != NULL)
         return cli_usage(me, "--echo serves no directory");
-    if (o->identity_option && o->identity.key_file != NULL)
+    if (o->identity_option && o->identities[0].key_file != NULL)
         return cli_usage(me, "--identity has the key in it; use --cert with --key");
-    if (o->identity.key_file != NULL && o->identity.cert_file == NULL)
+    if (o->identities[0].key_file != NULL && o->identity_count == 0)
         return cli_usage(me, "--key needs --cert");
     if (o->crl != NULL && o->client_ca == NULL)
         return cli_usage(me, "--crl is for clients with certificates: it needs --client-ca");
-    if (o->ocsp != NULL && o->identity.cert_file == NULL)
+    if (o->ocsp[0] != NULL && o->identity_count == 0)
         return cli_usage(me, "--ocsp needs --identity or --cert");
+    for (size_t i = 0; i < o->identity_count; i++)
+        o->identities[i].password_file = o->password_file;
     if (!cli_split_host(o->listen, DEFAULT_PORT, &o->host, &o->port))
         return cli_usage(me, "%s is not HOST:PORT", o->listen);
     if (o->host[0] == '\0') {
@@ -170,14 +184,15 @@ static cinch_context *make_context(const serve_options *o, development *dev, ser
     }
     if (o->alpn != NULL || !o->echo)
         (void)cinch_context_alpn(ctx, alpn, err);
-    if (o->identity.cert_file != NULL || o->client_ca != NULL)
-        *watch = serve_watch_new(ctx, &o->identity, o->client_ca, o->crl, o->json, err);
-    if (o->identity.cert_file == NULL && !cinch_error_is_set(err))
+    if (o->identity_count > 0 || o->client_ca != NULL)
+        *watch = serve_watch_new(ctx, o->identities, o->identity_count, o->client_ca, o->crl,
+                                 o->json, err);
+    if (o->identity_count == 0 && !cinch_error_is_set(err))
         (void)serve_development_identity(ctx, o->ca_dir, o->host, &dev->ca, &dev->made, err);
     if (o->crl != NULL)
         (void)cli_crl_use(ctx, o->crl, err);
-    if (o->ocsp != NULL)
-        (void)cinch_context_ocsp_file(ctx, o->ocsp, err);
+    for (const char **ocsp = o->ocsp; *ocsp != NULL; ocsp++)
+        (void)cinch_context_ocsp_file(ctx, *ocsp, err);
     return ctx;
 }
 
@@ -274,15 +289,19 @@ static int run(int argc, char **argv)
     int key;
     int code;
 
+    o.identities = cli_alloc((size_t)argc * sizeof(*o.identities));
+    o.ocsp = cli_alloc((size_t)argc * sizeof(*o.ocsp));
     while ((key = cli_next(&serve_command, argc, argv)) != CLI_END) {
         if (!take(&o, key))
-            return cli_stop(key);
+            break;
     }
-    code = check(&o, argc, argv);
-    if (code == 0) {
+    code = key == CLI_END ? check(&o, argc, argv) : cli_stop(key);
+    if (key == CLI_END && code == 0) {
         serve(&o, &err);
         code = cli_report(&err, stderr);
     }
+    free(o.identities);
+    free(o.ocsp);
     free(o.host);
     free(o.port);
     return code;

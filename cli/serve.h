@@ -73,13 +73,13 @@ void serve_pool_run(const serve_settings *settings, cinch_listener *listener, bo
 /* ---- serve_watch.c ---- */
 
 /*
- * serve_watch_new gives IDENTITY (its cert_file may be NULL) to CTX, and again whenever its files
- * change; one line tells of it, and of a change of the files CLIENT_CA and CRL (may be NULL). Never
- * NULL.
+ * serve_watch_new gives the COUNT identities, the first as its own, to CTX, and again whenever their
+ * files change; one line tells of it, and of a change of the files CLIENT_CA and CRL (may be NULL).
+ * Never NULL.
  */
 typedef struct serve_watch serve_watch;
 
-serve_watch *serve_watch_new(cinch_context *ctx, const cli_identity *identity,
+serve_watch *serve_watch_new(cinch_context *ctx, const cli_identity *identities, size_t count,
                              const char *client_ca, const char *crl, bool json, cinch_error *err);
 
 void serve_watch_free(serve_watch *watch);

@@ -12,13 +12,19 @@ enum {
     PASSWORD_MOST = 1024
 };
 
-struct serve_watch {
-    cinch_watch *watch;
+/* One identity and its password. */
+typedef struct owned {
     cli_identity identity;
-    bool json;
     pthread_t main; /* on which somebody may be asked to type; later on nobody sits there */
     int length;     /* of what was typed then; -1: nothing */
     char typed[PASSWORD_MOST];
+} owned;
+
+struct serve_watch {
+    cinch_watch *watch;
+    bool json;
+    size_t count;
+    owned *identities;
 };
 
 /* One call of stdio per line: it locks, so that threads do not mix their lines. */
@@ -43,7 +49,7 @@ static void tell(const char *path, cinch_status status, const cinch_error *err, 
 /* The terminal is asked once. A password file is read every time: it may be renewed, too. */
 static int ask(char *buf, size_t size, const char *what, void *arg)
 {
-    serve_watch *me = arg;
+    owned *me = arg;
     int length;
 
     if (me->identity.password_file != NULL)
@@ -70,30 +76,48 @@ static bool is_file(const char *path)
     return path == NULL || stat(path, &st) != 0 || S_ISREG(st.st_mode);
 }
 
-static void watch_identity(serve_watch *me, cinch_context *ctx, cinch_error *err)
+/* Of a pipe: given once. */
+static void use_identity(cinch_context *ctx, const cinch_identity_source *source, bool first,
+                         cinch_error *err)
 {
-    cinch_identity_source source = {.ask = ask, .ask_arg = me};
+    cinch_identity *identity = cinch_identity_load(source, err);
 
-    if (!is_file(me->identity.cert_file) || !is_file(me->identity.key_file)) {
-        (void)cli_identity_use(ctx, &me->identity, err);
-        return;
-    }
-    cli_identity_source(&me->identity, &source);
-    (void)cinch_watch_identity(me->watch, ctx, &source, err);
+    if (first)
+        (void)cinch_context_identity(ctx, identity, err);
+    else
+        (void)cinch_context_add_identity(ctx, identity, err);
+    cinch_identity_free(identity);
 }
 
-serve_watch *serve_watch_new(cinch_context *ctx, const cli_identity *identity,
+static void watch_identity(serve_watch *me, owned *mine, cinch_context *ctx, cinch_error *err)
+{
+    cinch_identity_source source = {.ask = ask, .ask_arg = mine};
+    bool first = mine == me->identities;
+
+    cli_identity_source(&mine->identity, &source);
+    if (!is_file(mine->identity.cert_file) || !is_file(mine->identity.key_file))
+        use_identity(ctx, &source, first, err);
+    else if (first)
+        (void)cinch_watch_identity(me->watch, ctx, &source, err);
+    else
+        (void)cinch_watch_add_identity(me->watch, ctx, &source, err);
+}
+
+serve_watch *serve_watch_new(cinch_context *ctx, const cli_identity *identities, size_t count,
                              const char *client_ca, const char *crl, bool json, cinch_error *err)
 {
     serve_watch *me = cli_alloc(sizeof(*me));
 
-    me->identity = *identity;
     me->json = json;
-    me->length = -1;
-    me->main = pthread_self();
+    me->count = count;
+    me->identities = cli_alloc((count + 1) * sizeof(*me->identities));
     me->watch = cinch_watch_new(tell, me, err);
-    if (identity->cert_file != NULL)
-        watch_identity(me, ctx, err);
+    for (size_t i = 0; i < count; i++) {
+        me->identities[i].identity = identities[i];
+        me->identities[i].length = -1;
+        me->identities[i].main = pthread_self();
+        watch_identity(me, &me->identities[i], ctx, err);
+    }
     /* A directory, or a pipe, is read without being told about. */
     if (client_ca != NULL && is_file(client_ca))
         (void)cinch_watch_trust_file(me->watch, client_ca, err);
@@ -107,6 +131,7 @@ void serve_watch_free(serve_watch *me)
     if (me == NULL)
         return;
     cinch_watch_free(me->watch);
-    OPENSSL_cleanse(me->typed, sizeof(me->typed));
+    OPENSSL_cleanse(me->identities, me->count * sizeof(*me->identities));
+    free(me->identities);
     free(me);
 }

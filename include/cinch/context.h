@@ -101,6 +101,7 @@ CINCH_API cinch_status cinch_context_verify_depth(cinch_context *ctx, int depth,
 /*
  * cinch_context_partial_chain says what can be an anchor: every certificate that was named, an
  * intermediate as well (ON not 0: the default), or only one that is signed by itself, a root (0).
+ * A leaf that was named is one too: it is accepted with or without the certificates of its issuers.
  */
 CINCH_API cinch_status cinch_context_partial_chain(cinch_context *ctx, int on, cinch_error *err);
 

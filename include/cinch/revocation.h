@@ -65,12 +65,17 @@ CINCH_API cinch_status cinch_context_crl_rule(cinch_context *ctx, cinch_crl_rule
                                               cinch_error *err);
 
 /*
- * cinch_context_ocsp_file makes a server staple the OCSP response (DER) in the file PATH to its
- * certificate, for clients that ask; NULL for none. The identity must be set before. Refused with
- * CINCH_CAUSE_BAD_REVOCATION unless the response is successful, about the identity's certificate, in
- * time, and signed by its issuer (looked at if the identity has the issuer's certificate with it);
- * with CINCH_CAUSE_REVOKED if it says so. A response that has run out, or is for the certificate
- * before, is not sent.
+ * cinch_context_ocsp_file makes a server staple the OCSP response (DER) in the file PATH, for clients
+ * that ask, to the certificate that it is about: that of the context's identity or of one that was
+ * added (host.h), which must be there before. Several calls add up, one response for each
+ * certificate; another one for the same certificate, or for its renewal, takes its place. NULL drops
+ * them all. Whichever certificate is shown, its own response is sent with it or none is. A context
+ * that a name or a callback leads to has its own.
+ *
+ * Refused with CINCH_CAUSE_BAD_REVOCATION unless the response is successful, about one of the
+ * certificates, in time, and signed by its issuer (looked at if the identity has the issuer's
+ * certificate with it); with CINCH_CAUSE_REVOKED if it says so. A response that has run out, or is
+ * for the certificate before, is not sent.
  */
 CINCH_API cinch_status cinch_context_ocsp_file(cinch_context *ctx, const char *path,
                                                cinch_error *err);

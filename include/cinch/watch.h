@@ -69,6 +69,17 @@ CINCH_API cinch_status cinch_watch_identity(cinch_watch *watch, cinch_context *c
                                             const cinch_identity_source *source, cinch_error *err);
 
 /*
+ * cinch_watch_add_identity does the same for an identity beside others, as cinch_context_add_identity()
+ * adds it (host.h). When one of its files changes, the new one takes the place of exactly the one that
+ * this call added: for its own names, which may be others than before, with what else is said of
+ * them. A name that another identity with the same kind of key has taken over meanwhile stays with
+ * that. Call it once for each.
+ */
+CINCH_API cinch_status cinch_watch_add_identity(cinch_watch *watch, cinch_context *ctx,
+                                                const cinch_identity_source *source,
+                                                cinch_error *err);
+
+/*
  * cinch_watch_load takes over the content of a file: SIZE bytes, ended by a NUL that does not count,
  * valid during the call and wiped after it. What it returns is the answer: anything but CINCH_OK
  * refuses it, with the reason that libcinch's calls left in ERR.

@@ -49,9 +49,9 @@ typedef struct cinch_settings {
     cinch_tickets *tickets; /* server: NULL until one is needed or set */
     int ticket_count;
     size_t session_ids;
-    cinch_crls *crls;     /* NULL: no revocation lists */
-    int crl_rule;         /* cinch_crl_rule */
-    cinch_staple *staple; /* server: NULL for none */
+    cinch_crls *crls;       /* NULL: no revocation lists */
+    int crl_rule;           /* cinch_crl_rule */
+    cinch_staples *staples; /* server: NULL for none */
     int ocsp_required;
     cinch_psk *psk;         /* NULL: no shared secrets */
     cinch_key_log *key_log; /* NULL: secrets stay secret */

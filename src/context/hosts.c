@@ -182,6 +182,22 @@ int cinch_hosts_put_identity(cinch_hosts *hosts, const char *name, cinch_identit
     return put(hosts, entry);
 }
 
+int cinch_hosts_remove_identity(cinch_hosts *hosts, const char *name,
+                                const cinch_identity *identity)
+{
+    const cinch_host_entry *old = cinch_hosts_find(hosts, name);
+    cinch_key_kind kind = cinch_identity_kind(identity);
+
+    if (old == NULL || old->identities[kind] != identity)
+        return 1;
+    cinch_host_entry *entry = entry_copy(old, name);
+    if (entry == NULL)
+        return 0;
+    cinch_identity_free(entry->identities[kind]);
+    entry->identities[kind] = NULL;
+    return put(hosts, entry);
+}
+
 int cinch_hosts_put_context(cinch_hosts *hosts, const char *name, cinch_context *context)
 {
     cinch_host_entry *entry = entry_copy(cinch_hosts_find(hosts, name), name);

@@ -44,6 +44,10 @@ cinch_hosts *cinch_hosts_copy(const cinch_hosts *hosts);
 int cinch_hosts_put_identity(cinch_hosts *hosts, const char *name, cinch_identity *identity);
 int cinch_hosts_put_context(cinch_hosts *hosts, const char *name, cinch_context *context);
 
+/* cinch_hosts_remove_identity takes IDENTITY away from NAME, if it is there. As above. */
+int cinch_hosts_remove_identity(cinch_hosts *hosts, const char *name,
+                                const cinch_identity *identity);
+
 /* cinch_hosts_find gives the entry of NAME, NULL if there is none. HOSTS may be NULL. */
 const cinch_host_entry *cinch_hosts_find(const cinch_hosts *hosts, const char *name);
 
@@ -64,6 +68,14 @@ int cinch_host_wildcard(char key[static CINCH_HOST_TEXT + 2], const char *name);
 cinch_key_kind cinch_identity_kind(const cinch_identity *identity);
 
 /* ---- hosts_setters.c ---- */
+
+/*
+ * cinch_context_replace_identity puts IDENTITY in the place of OLD, which was added to CTX (NULL:
+ * nothing was): for its names in place of the old one's, but not for those that another identity has
+ * taken over from the old one meanwhile. All or nothing.
+ */
+cinch_status cinch_context_replace_identity(cinch_context *ctx, cinch_identity *old,
+                                            cinch_identity *identity, cinch_error *err);
 
 /* cinch_hosts_check tells whether all the identities of SETTINGS can be used with its policy. */
 cinch_status cinch_hosts_check(const cinch_settings *settings, SSL_CTX *scratch, cinch_error *err);

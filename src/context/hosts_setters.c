@@ -70,37 +70,89 @@ static int same_names(const cinch_identity *a, const cinch_identity *b)
     return same;
 }
 
-/* The names of IDENTITY that a client can ask for, into HOSTS. How many, or -1: no memory. */
-static int put_names(cinch_hosts *hosts, cinch_identity *identity)
+/* The key of the name at AT in LEAF, if a client can ask for it. */
+static int key_at(const cinch_certificate *leaf, size_t at, char key[static CINCH_HOST_TEXT + 2])
 {
-    const cinch_certificate *leaf = identity->certificates[0];
+    int ascii = leaf->names[at].kind == CINCH_NAME_DNS;
+
+    /* In a certificate a name is ASCII (RFC 5280, 4.2.1.6); anything else is for nobody. */
+    for (const char *c = leaf->names[at].text; ascii && *c != 0; c++)
+        ascii = (unsigned char)*c < 0x80;
+    return ascii && cinch_host_key(key, leaf->names[at].text, NULL) == CINCH_OK;
+}
+
+/* One that is added, and the one that it replaces or NULL. */
+typedef struct addition {
+    cinch_identity *identity;
+    cinch_identity *old;
+} addition;
+
+/* Takes the old one out of HOSTS: 1 or 0. */
+static int take_names(cinch_hosts *hosts, const addition *a)
+{
+    char key[CINCH_HOST_TEXT + 2];
+    int ok = 1;
+
+    for (size_t i = 0; a->old != NULL && ok && i < a->old->certificates[0]->name_count; i++)
+        if (key_at(a->old->certificates[0], i, key))
+            ok = cinch_hosts_remove_identity(hosts, key, a->old);
+    return ok;
+}
+
+/* Whether the old one was for the name KEY, and another has taken its place in BEFORE. */
+static int has_lost(const addition *a, const cinch_hosts *before, const char *key)
+{
+    char other[CINCH_HOST_TEXT + 2];
+    int was_for = 0;
+
+    for (size_t i = 0; a->old != NULL && !was_for && i < a->old->certificates[0]->name_count; i++)
+        was_for = key_at(a->old->certificates[0], i, other) && strcmp(other, key) == 0;
+    if (!was_for)
+        return 0;
+    const cinch_host_entry *entry = cinch_hosts_find(before, key);
+    const cinch_identity *now =
+        entry == NULL ? NULL : entry->identities[cinch_identity_kind(a->old)];
+    return now != NULL && now != a->old;
+}
+
+/*
+ * The names of the identity that a client can ask for, into HOSTS, which were BEFORE. How many, or
+ * -1: no memory.
+ */
+static int put_names(cinch_hosts *hosts, const cinch_hosts *before, const addition *a)
+{
+    const cinch_certificate *leaf = a->identity->certificates[0];
     char key[CINCH_HOST_TEXT + 2];
     int count = 0;
 
     for (size_t i = 0; i < leaf->name_count; i++) {
-        int ascii = leaf->names[i].kind == CINCH_NAME_DNS;
-
-        /* In a certificate a name is ASCII (RFC 5280, 4.2.1.6); anything else is for nobody. */
-        for (const char *at = leaf->names[i].text; ascii && *at != 0; at++)
-            ascii = (unsigned char)*at < 0x80;
-        if (!ascii || cinch_host_key(key, leaf->names[i].text, NULL) != CINCH_OK)
+        if (!key_at(leaf, i, key))
             continue;
-        if (!cinch_hosts_put_identity(hosts, key, identity))
-            return -1;
         count++;
+        if (!has_lost(a, before, key) && !cinch_hosts_put_identity(hosts, key, a->identity))
+            return -1;
     }
     return count;
 }
 
+/* Whether the first identity becomes the one that is added: its renewal takes its place as well. */
+static int becomes_first(const cinch_settings *settings, const addition *a)
+{
+    const cinch_identity *first = settings->identity;
+
+    if (first == NULL || !settings->first_was_added)
+        return first == NULL;
+    return first == a->old || (same_names(first, a->identity) &&
+                               cinch_identity_kind(first) == cinch_identity_kind(a->identity));
+}
+
 static cinch_status change_add(cinch_settings *settings, const void *value, cinch_error *err)
 {
-    union {
-        const void *in;
-        cinch_identity *identity;
-    } pointer = {value};
-    cinch_identity *identity = pointer.identity, *first = settings->identity;
+    const addition *a = value;
+    cinch_identity *first = settings->identity;
     cinch_hosts *hosts = cinch_hosts_copy(settings->hosts);
-    int count = hosts == NULL ? -1 : put_names(hosts, identity);
+    int count = hosts == NULL || !take_names(hosts, a) ? -1 : put_names(hosts, settings->hosts, a);
+    int is_first = becomes_first(settings, a);
 
     cinch_hosts_unref(settings->hosts);
     settings->hosts = hosts;
@@ -109,16 +161,14 @@ static cinch_status change_add(cinch_settings *settings, const void *value, cinc
     if (count == 0 && first != NULL) {
         (void)cinch_fail(err, CINCH_CAUSE_BAD_SETTING,
                          "the certificate \"%s\" is for no name that a client can ask for",
-                         identity->certificates[0]->subject);
+                         a->identity->certificates[0]->subject);
         cinch_fail_remedy(err, "have it issued with DNS names as subject alternative names");
         return CINCH_FAILED;
     }
     /* Whether it can be used at all is seen by putting it in the first place. */
-    settings->identity = cinch_identity_ref(identity);
+    settings->identity = cinch_identity_ref(a->identity);
     cinch_status status = cinch_settings_check(settings, err);
-    /* The renewal of a first one that was added takes its place there as well. */
-    if (first != NULL && !(settings->first_was_added && same_names(first, identity) &&
-                           cinch_identity_kind(first) == cinch_identity_kind(identity))) {
+    if (!is_first) {
         cinch_identity_free(settings->identity);
         settings->identity = first;
         return status;
@@ -128,6 +178,14 @@ static cinch_status change_add(cinch_settings *settings, const void *value, cinc
     return status;
 }
 
+cinch_status cinch_context_replace_identity(cinch_context *ctx, cinch_identity *old,
+                                            cinch_identity *identity, cinch_error *err)
+{
+    const addition a = {identity, old};
+
+    return cinch_context_change(ctx, "server", change_add, &a, err);
+}
+
 cinch_status cinch_context_add_identity(cinch_context *ctx, cinch_identity *identity,
                                         cinch_error *err)
 {
@@ -135,7 +193,7 @@ cinch_status cinch_context_add_identity(cinch_context *ctx, cinch_identity *iden
         return CINCH_FAILED;
     if (identity == NULL)
         return cinch_fail_null(err, "identity");
-    return cinch_context_change(ctx, "server", change_add, identity, err);
+    return cinch_context_replace_identity(ctx, NULL, identity, err);
 }
 
 cinch_status cinch_context_add_identity_file(cinch_context *ctx, const char *path,

@@ -82,9 +82,13 @@ static cinch_settings *settings_with(const cinch_settings *base, cinch_identity 
     settings->identity = cinch_identity_ref(identity);
     cinch_hosts_unref(settings->hosts);
     settings->hosts = NULL;
-    /* It is for the certificate of the other identity. */
-    cinch_staple_unref(settings->staple);
-    settings->staple = NULL;
+    /* The others are for the certificates of other identities. */
+    cinch_staples_unref(settings->staples);
+    if (!cinch_staples_of(base->staples, identity->certificates[0]->sha256, &settings->staples)) {
+        cinch_settings_free(settings);
+        (void)cinch_fail_memory(err, "going on with the rules of a host");
+        return NULL;
+    }
     settings->first_was_added = 0;
     settings->choose = NULL;
     settings->choose_arg = NULL;

@@ -13,10 +13,8 @@
 static int staple(SSL *ssl, const cinch_link *link)
 {
     const unsigned char *bytes;
-    const cinch_staple *ours = link->derived->settings->staple;
-    size_t size = ours == NULL ? 0
-                               : cinch_staple_bytes(ours, SSL_get_certificate(ssl),
-                                                    cinch_clock_wall(), &bytes);
+    size_t size = cinch_staples_bytes(link->derived->settings->staples, SSL_get_certificate(ssl),
+                                      cinch_clock_wall(), &bytes);
     unsigned char *copy = size == 0 ? NULL : OPENSSL_memdup(bytes, size);
 
     ERR_clear_error();

@@ -7,9 +7,12 @@
 #include "base/certificate.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/memory.h"
+#include "context/hosts.h"
 
 #include <cinch/revocation.h>
 #include <openssl/err.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TEXT 256
@@ -17,13 +20,13 @@
 void cinch_revocation_share(cinch_settings *copy)
 {
     copy->crls = cinch_crls_ref(copy->crls);
-    copy->staple = cinch_staple_ref(copy->staple);
+    copy->staples = cinch_staples_ref(copy->staples);
 }
 
 void cinch_revocation_free(cinch_settings *settings)
 {
     cinch_crls_unref(settings->crls);
-    cinch_staple_unref(settings->staple);
+    cinch_staples_unref(settings->staples);
 }
 
 int cinch_revocation_bind(const cinch_settings *s, EVP_MD_CTX *md)
@@ -39,18 +42,88 @@ int cinch_revocation_bind(const cinch_settings *s, EVP_MD_CTX *md)
 
 int cinch_revocation_hash(const cinch_settings *s, EVP_MD_CTX *md)
 {
-    const int plain[] = {s->staple != NULL, s->ocsp_required};
+    const int plain[] = {s->staples != NULL, s->ocsp_required};
     unsigned char digest[32] = {0};
 
-    if (s->staple != NULL)
-        cinch_staple_digest(s->staple, digest);
+    if (s->staples != NULL && !cinch_staples_digest(s->staples, digest))
+        return 0;
     return cinch_revocation_bind(s, md) && EVP_DigestUpdate(md, plain, sizeof plain) == 1 &&
            EVP_DigestUpdate(md, digest, sizeof digest) == 1;
 }
 
-static X509 *issuer_of(const cinch_identity *identity)
+/* Room for what is counted first, and then filled in. */
+typedef struct collection {
+    cinch_shown_list shown;
+    size_t room;
+} collection;
+
+static void collect(collection *c, const cinch_identity *identity)
 {
-    return sk_X509_num(identity->chain) > 0 ? sk_X509_value(identity->chain, 0) : NULL;
+    if (identity == NULL)
+        return;
+    if (c->shown.count < c->room)
+        c->shown.list[c->shown.count] = (cinch_shown){
+            .leaf = identity->leaf,
+            .issuer = sk_X509_num(identity->chain) > 0 ? sk_X509_value(identity->chain, 0) : NULL,
+            .print = identity->certificates[0]->sha256,
+        };
+    c->shown.count++;
+}
+
+static int collect_entry(const cinch_host_entry *entry, void *arg)
+{
+    for (size_t i = 0; i < CINCH_KEY_KINDS; i++)
+        collect(arg, entry->identities[i]);
+    return 1;
+}
+
+static void collect_all(collection *c, const cinch_settings *settings)
+{
+    c->shown.count = 0;
+    collect(c, settings->identity);
+    (void)cinch_hosts_each(settings->hosts, collect_entry, c);
+}
+
+static int order(const void *a, const void *b)
+{
+    return memcmp(((const cinch_shown *)a)->print, ((const cinch_shown *)b)->print, 32);
+}
+
+int cinch_revocation_shown(const cinch_settings *settings, cinch_shown_list *shown)
+{
+    collection c = {{NULL, 0}, 0};
+    size_t kept = 0;
+
+    collect_all(&c, settings);
+    c.room = c.shown.count;
+    c.shown.list = c.room == 0 ? NULL : cinch_alloc_array(c.room, sizeof *c.shown.list);
+    *shown = (cinch_shown_list){NULL, 0};
+    if (c.room > 0 && c.shown.list == NULL)
+        return 0;
+    collect_all(&c, settings);
+    if (c.shown.count > 1)
+        qsort(c.shown.list + 1, c.shown.count - 1, sizeof *c.shown.list, order);
+    /* An identity is there once for every name. */
+    for (size_t i = 0; i < c.shown.count; i++)
+        if (kept == 0 || (order(&c.shown.list[i], &c.shown.list[0]) != 0 &&
+                          order(&c.shown.list[i], &c.shown.list[kept - 1]) != 0))
+            c.shown.list[kept++] = c.shown.list[i];
+    *shown = (cinch_shown_list){c.shown.list, kept};
+    return 1;
+}
+
+static int refresh_staples(cinch_settings *settings)
+{
+    cinch_shown_list shown;
+
+    if (!cinch_staples_are_due(settings->staples) || !cinch_revocation_shown(settings, &shown))
+        return 0;
+    cinch_staples *before = settings->staples;
+    settings->staples = cinch_staples_refresh(before, &shown);
+    int changed = settings->staples != before;
+    cinch_staples_unref(before);
+    cinch_release(shown.list);
+    return changed;
 }
 
 int cinch_revocation_refresh(cinch_settings *settings)
@@ -64,14 +137,7 @@ int cinch_revocation_refresh(cinch_settings *settings)
         cinch_crls_unref(settings->crls);
         settings->crls = crls;
     }
-    if (settings->staple != NULL && settings->identity != NULL) {
-        cinch_staple *staple = cinch_staple_refresh(settings->staple, settings->identity->leaf,
-                                                    issuer_of(settings->identity));
-
-        changed |= staple != settings->staple;
-        cinch_staple_unref(settings->staple);
-        settings->staple = staple;
-    }
+    changed |= refresh_staples(settings);
     return changed;
 }
 

@@ -16,6 +16,12 @@ int cinch_revocation_bind(const cinch_settings *settings, EVP_MD_CTX *md);
 /* cinch_revocation_refresh looks at the files again: 1 if something changed. */
 int cinch_revocation_refresh(cinch_settings *settings);
 
+/*
+ * cinch_revocation_shown lists the certificates that a server with SETTINGS shows, which lend them, for
+ * cinch_release(). 0 when memory runs out.
+ */
+int cinch_revocation_shown(const cinch_settings *settings, cinch_shown_list *shown);
+
 cinch_status cinch_revocation_install(const cinch_settings *settings, SSL_CTX *ctx,
                                       cinch_error *err);
 

@@ -1,5 +1,6 @@
 /* revocation_setters.c: what include/cinch/revocation.h has. */
 #include "base/fail.h"
+#include "base/memory.h"
 #include "context/revocation.h"
 
 #include <cinch/revocation.h>
@@ -91,22 +92,26 @@ cinch_status cinch_context_crl_rule(cinch_context *ctx, cinch_crl_rule rule, cin
 
 static cinch_status change_ocsp_file(cinch_settings *settings, const void *value, cinch_error *err)
 {
-    const cinch_identity *identity = settings->identity;
+    cinch_staples *before = settings->staples;
+    cinch_shown_list shown;
 
-    cinch_staple_unref(settings->staple);
-    settings->staple = NULL;
-    if (value == NULL)
+    settings->staples = NULL;
+    if (value == NULL) {
+        cinch_staples_unref(before);
         return CINCH_OK;
-    if (identity == NULL) {
+    }
+    if (!cinch_revocation_shown(settings, &shown))
+        (void)cinch_fail_memory(err, "reading an OCSP response");
+    else if (shown.count == 0)
         (void)cinch_fail(
             err, CINCH_CAUSE_NO_IDENTITY,
             "the OCSP response in \"%s\" is named before the certificate that it is for",
             (const char *)value);
-        return CINCH_FAILED;
-    }
-    X509 *issuer = sk_X509_num(identity->chain) > 0 ? sk_X509_value(identity->chain, 0) : NULL;
-    settings->staple = cinch_staple_open(value, identity->leaf, issuer, err);
-    return settings->staple == NULL ? CINCH_FAILED : CINCH_OK;
+    else
+        settings->staples = cinch_staples_with(before, value, &shown, err);
+    cinch_release(shown.list);
+    cinch_staples_unref(before);
+    return settings->staples == NULL ? CINCH_FAILED : CINCH_OK;
 }
 
 cinch_status cinch_context_ocsp_file(cinch_context *ctx, const char *path, cinch_error *err)

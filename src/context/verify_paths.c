@@ -18,6 +18,18 @@ static int same_subject(const X509 *a, const X509 *b)
     return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0;
 }
 
+/* An anchor needs no issuer, whatever its peer sends along (RFC 5280, 6.1.1 d). */
+static int is_anchor(const search *s, const X509 *x)
+{
+    STACK_OF(X509) *anchors = cinch_trust_by_subject(s->trust, X509_get_subject_name(x));
+    int found = 0;
+
+    for (int i = 0; i < sk_X509_num(anchors); i++)
+        found |= X509_cmp(sk_X509_value(anchors, i), x) == 0;
+    sk_X509_pop_free(anchors, X509_free);
+    return found;
+}
+
 /* Another certificate of the same name takes its place, or an anchor does. */
 static int has_alternative(const search *s, const STACK_OF(X509) * sent, const X509 *x)
 {
@@ -72,6 +84,17 @@ static int attempt(search *s, STACK_OF(X509) * sent)
     return result == 1 && s->found == NULL ? -1 : result;
 }
 
+/* The leaf is an anchor itself, and was not taken as one because it has issuers. */
+static int leaf_alone(search *s, const STACK_OF(X509) * failed)
+{
+    if (sk_X509_num(failed) < 2 || !is_anchor(s, sk_X509_value(failed, 0)))
+        return 0;
+    STACK_OF(X509) *nothing = sk_X509_new_null();
+    int result = nothing == NULL ? -1 : attempt(s, nothing);
+    sk_X509_free(nothing);
+    return result;
+}
+
 /* Any other path does without at least one issuer of this one. The depth is that of MOST_ATTEMPTS. */
 static int branch(search *s, const STACK_OF(X509) * sent, const STACK_OF(X509) * failed)
 {
@@ -94,7 +117,10 @@ STACK_OF(X509) * cinch_paths_search(cinch_trust *trust, const STACK_OF(X509) * s
 {
     search s = {.trust = trust, .try_path = try_path, .arg = arg, .left = MOST_ATTEMPTS};
 
-    if (trust == NULL || sk_X509_num(sent) > MOST_SENT)
+    if (trust == NULL)
         return NULL;
-    return branch(&s, sent, failed) == 1 ? s.found : NULL;
+    int result = leaf_alone(&s, failed);
+    if (result == 0 && sk_X509_num(sent) <= MOST_SENT)
+        result = branch(&s, sent, failed);
+    return result == 1 ? s.found : NULL;
 }

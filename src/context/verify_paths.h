@@ -15,8 +15,9 @@ typedef int (*cinch_path_try)(STACK_OF(X509) * sent, STACK_OF(X509) * *chain, vo
 
 /*
  * cinch_paths_search tries paths that do without one of the issuers in FAILED, a chain that does not
- * hold and was built from SENT, and so on with those that fail, a bounded number of times. Gives a
- * chain that holds, the caller's to free; NULL if none was found.
+ * hold and was built from SENT, and so on with those that fail, a bounded number of times. First it
+ * tries the leaf alone, if that is an anchor. Gives a chain that holds, the caller's to free; NULL if
+ * none was found.
  */
 STACK_OF(X509) * cinch_paths_search(cinch_trust *trust, const STACK_OF(X509) * sent,
                                     const STACK_OF(X509) * failed, cinch_path_try try_path,

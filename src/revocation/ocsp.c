@@ -240,23 +240,17 @@ static cinch_ocsp_verdict check_basic(ocsp_look *look)
     return check_answers(look);
 }
 
-cinch_ocsp_verdict cinch_ocsp_check(const unsigned char *der, size_t size, X509 *leaf, X509 *issuer,
-                                    cinch_crls *crls, int64_t now, cinch_ocsp_finding *finding)
+/* The response of SIZE bytes at DER into look->basic, which is the caller's to free. */
+static cinch_ocsp_verdict open_response(ocsp_look *look, const unsigned char *der, size_t size)
 {
-    ocsp_look look = {.leaf = leaf, .issuer = issuer, .crls = crls, .now = now, .finding = finding};
     const unsigned char *at = der;
     OCSP_RESPONSE *response = NULL;
-    cinch_ocsp_verdict verdict = CINCH_OCSP_FAILED;
+    cinch_ocsp_verdict verdict = CINCH_OCSP_GOOD;
 
-    memset(finding, 0, sizeof *finding);
-    finding->reason = -1;
-    ERR_clear_error();
-    if (leaf == NULL || now <= 0)
-        return CINCH_OCSP_FAILED;
     if (size > 0 && size <= CINCH_OCSP_LARGEST)
         response = d2i_OCSP_RESPONSE(NULL, &at, (long)size);
     if (response == NULL || at != der + size) {
-        verdict = bad(&look, "cannot be read: it is damaged, cut short, or something else");
+        verdict = bad(look, "cannot be read: it is damaged, cut short, or something else");
         goto out;
     }
     int status = OCSP_response_status(response);
@@ -265,15 +259,74 @@ cinch_ocsp_verdict cinch_ocsp_check(const unsigned char *der, size_t size, X509 
 
         snprintf(why, sizeof why, "is no answer but an error of the responder: %s",
                  OCSP_response_status_str(status));
-        verdict = bad(&look, why);
+        verdict = bad(look, why);
         goto out;
     }
-    look.basic = OCSP_response_get1_basic(response);
-    verdict =
-        look.basic == NULL ? bad(&look, "is of a kind that is not understood") : check_basic(&look);
+    look->basic = OCSP_response_get1_basic(response);
+    if (look->basic == NULL)
+        verdict = bad(look, "is of a kind that is not understood");
 out:
-    OCSP_BASICRESP_free(look.basic);
     OCSP_RESPONSE_free(response);
+    return verdict;
+}
+
+static void begin(cinch_ocsp_finding *finding)
+{
+    memset(finding, 0, sizeof *finding);
+    finding->reason = -1;
+    ERR_clear_error();
+}
+
+cinch_ocsp_verdict cinch_ocsp_check(const unsigned char *der, size_t size, X509 *leaf, X509 *issuer,
+                                    cinch_crls *crls, int64_t now, cinch_ocsp_finding *finding)
+{
+    ocsp_look look = {.leaf = leaf, .issuer = issuer, .crls = crls, .now = now, .finding = finding};
+
+    begin(finding);
+    if (leaf == NULL || now <= 0)
+        return CINCH_OCSP_FAILED;
+    cinch_ocsp_verdict verdict = open_response(&look, der, size);
+    if (verdict == CINCH_OCSP_GOOD)
+        verdict = check_basic(&look);
+    OCSP_BASICRESP_free(look.basic);
+    ERR_clear_error();
+    return verdict;
+}
+
+/* 1, 0, or -1 if it could not be found out. */
+static int is_about(ocsp_look *look, const cinch_shown *shown)
+{
+    int count = OCSP_resp_count(look->basic), result = 0;
+
+    look->leaf = shown->leaf;
+    look->issuer = shown->issuer;
+    for (int i = 0; i < count && i < MOST_ANSWERS && result == 0; i++)
+        result = is_about_us(look, OCSP_SINGLERESP_get0_id(OCSP_resp_get0(look->basic, i)));
+    return result;
+}
+
+cinch_ocsp_verdict cinch_ocsp_find(const unsigned char *der, size_t size,
+                                   const cinch_shown_list *shown, const cinch_shown **found,
+                                   cinch_ocsp_finding *finding)
+{
+    ocsp_look look = {.finding = finding};
+
+    begin(finding);
+    *found = NULL;
+    cinch_ocsp_verdict verdict = open_response(&look, der, size);
+    for (size_t i = 0; verdict == CINCH_OCSP_GOOD && *found == NULL && i < shown->count; i++) {
+        int result = is_about(&look, &shown->list[i]);
+
+        if (result < 0)
+            verdict = CINCH_OCSP_FAILED;
+        else if (result == 1)
+            *found = &shown->list[i];
+    }
+    if (verdict == CINCH_OCSP_GOOD && *found == NULL)
+        verdict = bad(&look, shown->count == 1
+                                 ? "is about another certificate"
+                                 : "is about none of the certificates that this server has");
+    OCSP_BASICRESP_free(look.basic);
     ERR_clear_error();
     return verdict;
 }

@@ -43,6 +43,7 @@ void cinch_watch_item_free(cinch_watch_item *item)
     if (item == NULL)
         return;
     cinch_context_free(item->ctx);
+    cinch_identity_free(item->added);
     cinch_secret_free(item->password, item->password_size);
     for (size_t i = 0; i < item->path_count; i++)
         cinch_release(item->paths[i]);

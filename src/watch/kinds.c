@@ -1,7 +1,8 @@
 /* kinds.c: what can be watched, and how each kind is put into use. */
 #include "base/fail.h"
 #include "base/memory.h"
-#include "context/context.h"
+#include "context/hosts.h"
+#include "identity/identity.h"
 #include "trust/cache.h"
 #include "watch/watch.h"
 
@@ -21,6 +22,18 @@ static cinch_status begin(cinch_watch *watch, cinch_watch_item *item, cinch_erro
 }
 
 /* ---- identities ---- */
+
+/* What was added before goes only when its successor is in force. */
+static cinch_status use_identity(cinch_watch_item *item, cinch_identity *identity, cinch_error *err)
+{
+    if (!item->adds)
+        return cinch_context_identity(item->ctx, identity, err);
+    if (cinch_context_replace_identity(item->ctx, item->added, identity, err) != CINCH_OK)
+        return CINCH_FAILED;
+    cinch_identity_free(item->added);
+    item->added = cinch_identity_ref(identity);
+    return CINCH_OK;
+}
 
 /*
  * The files are read by name, so that errors name them. What was read is what was looked at only if
@@ -44,7 +57,7 @@ static cinch_status take_identity(cinch_watch_item *item, const unsigned char di
     else if (status == CINCH_OK && identity == NULL)
         status = cinch_fail_keep(err, &local);
     else if (status == CINCH_OK)
-        status = cinch_context_identity(item->ctx, identity, err);
+        status = use_identity(item, identity, err);
     cinch_identity_free(identity);
     return status;
 }
@@ -98,8 +111,8 @@ static cinch_status copy_source(cinch_watch_item *item, const cinch_identity_sou
     return CINCH_OK;
 }
 
-cinch_status cinch_watch_identity(cinch_watch *watch, cinch_context *ctx,
-                                  const cinch_identity_source *source, cinch_error *err)
+static cinch_status watch_identity(cinch_watch *watch, cinch_context *ctx,
+                                   const cinch_identity_source *source, int adds, cinch_error *err)
 {
     if (!cinch_watch_enter(watch, err))
         return CINCH_FAILED;
@@ -112,11 +125,24 @@ cinch_status cinch_watch_identity(cinch_watch *watch, cinch_context *ctx,
     if (item == NULL)
         return CINCH_FAILED;
     item->ctx = cinch_context_ref(ctx);
+    item->adds = adds;
     if (copy_source(item, source, err) != CINCH_OK) {
         cinch_watch_item_free(item);
         return CINCH_FAILED;
     }
     return begin(watch, item, err);
+}
+
+cinch_status cinch_watch_identity(cinch_watch *watch, cinch_context *ctx,
+                                  const cinch_identity_source *source, cinch_error *err)
+{
+    return watch_identity(watch, ctx, source, 0, err);
+}
+
+cinch_status cinch_watch_add_identity(cinch_watch *watch, cinch_context *ctx,
+                                      const cinch_identity_source *source, cinch_error *err)
+{
+    return watch_identity(watch, ctx, source, 1, err);
 }
 
 /* ---- files ---- */

@@ -34,7 +34,9 @@ struct cinch_watch_item {
     size_t path_count;
     cinch_watch_take take;
 
-    cinch_context *ctx; /* of an identity */
+    cinch_context *ctx;    /* of an identity */
+    cinch_identity *added; /* what was added last; NULL: nothing, or it is the context's own */
+    int adds;
     cinch_identity_source source;
     char *password; /* secret memory */
     size_t password_size;
