@@ -17,6 +17,7 @@
 enum {
     KEY_CERT = CLI_LONG_ONLY,
     KEY_KEY,
+    KEY_KEY_URI,
     KEY_PASSWORD_FILE,
     KEY_CLIENT_CA,
     KEY_ALPN,
@@ -38,6 +39,9 @@ static const cli_option options[] = {
      "without one, a development certificate is made on the spot"},
     {KEY_CERT, "cert", "FILE", "the certificates, if the key is elsewhere"},
     {KEY_KEY, "key", "FILE", "the key"},
+    {KEY_KEY_URI, "key-uri", "URI",
+     "the key is there, in a token (pkcs11:...) say, and so are the\n"
+     "certificates without --cert"},
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
     {KEY_CLIENT_CA, "client-ca", "FILE", "let in only clients with a certificate from this CA"},
     {KEY_CRL, "crl", "FILE",
@@ -93,6 +97,9 @@ static bool take(serve_options *o, int key)
     case KEY_KEY:
         o->identity.key_file = optarg;
         return true;
+    case KEY_KEY_URI:
+        o->identity.key_uri = optarg;
+        return true;
     case KEY_PASSWORD_FILE:
         o->identity.password_file = optarg;
         return true;
@@ -139,13 +146,13 @@ static int check(serve_options *o, int argc, char **argv)
         o->directory = argv[optind];
     if (o->echo && o->directory != NULL)
         return cli_usage(me, "--echo serves no directory");
-    if (o->identity_option && o->identity.key_file != NULL)
-        return cli_usage(me, "--identity has the key in it; use --cert with --key");
-    if (o->identity.key_file != NULL && o->identity.cert_file == NULL)
-        return cli_usage(me, "--key needs --cert");
+    if (o->identity_option && (o->identity.key_file != NULL || o->identity.key_uri != NULL))
+        return cli_usage(me, "--identity has the key in it; use --cert with --key or --key-uri");
+    if (cli_identity_check(me, &o->identity) != 0)
+        return CLI_USAGE;
     if (o->crl != NULL && o->client_ca == NULL)
         return cli_usage(me, "--crl is for clients with certificates: it needs --client-ca");
-    if (o->ocsp != NULL && o->identity.cert_file == NULL)
+    if (o->ocsp != NULL && !cli_identity_is_given(&o->identity))
         return cli_usage(me, "--ocsp needs --identity or --cert");
     if (!cli_split_host(o->listen, DEFAULT_PORT, &o->host, &o->port))
         return cli_usage(me, "%s is not HOST:PORT", o->listen);
@@ -170,9 +177,9 @@ static cinch_context *make_context(const serve_options *o, development *dev, ser
     }
     if (o->alpn != NULL || !o->echo)
         (void)cinch_context_alpn(ctx, alpn, err);
-    if (o->identity.cert_file != NULL || o->client_ca != NULL)
+    if (cli_identity_is_given(&o->identity) || o->client_ca != NULL)
         *watch = serve_watch_new(ctx, &o->identity, o->client_ca, o->crl, o->json, err);
-    if (o->identity.cert_file == NULL && !cinch_error_is_set(err))
+    if (!cli_identity_is_given(&o->identity) && !cinch_error_is_set(err))
         (void)serve_development_identity(ctx, o->ca_dir, o->host, &dev->ca, &dev->made, err);
     if (o->crl != NULL)
         (void)cli_crl_use(ctx, o->crl, err);

@@ -74,7 +74,8 @@ static void watch_identity(serve_watch *me, cinch_context *ctx, cinch_error *err
 {
     cinch_identity_source source = {.ask = ask, .ask_arg = me};
 
-    if (!is_file(me->identity.cert_file) || !is_file(me->identity.key_file)) {
+    if (me->identity.key_uri != NULL || !is_file(me->identity.cert_file) ||
+        !is_file(me->identity.key_file)) {
         (void)cli_identity_use(ctx, &me->identity, err);
         return;
     }
@@ -92,7 +93,7 @@ serve_watch *serve_watch_new(cinch_context *ctx, const cli_identity *identity,
     me->length = -1;
     me->main = pthread_self();
     me->watch = cinch_watch_new(tell, me, err);
-    if (identity->cert_file != NULL)
+    if (cli_identity_is_given(identity))
         watch_identity(me, ctx, err);
     /* A directory, or a pipe, is read without being told about. */
     if (client_ca != NULL && is_file(client_ca))

@@ -45,10 +45,10 @@ def run(*args, stdin=b"", limit=LIMIT, env=None):
 class Running:
     """A program in the background, with its lines as they come. Use it with `with`."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, env=None):
         self.args = [str(arg) for arg in args]
         self.process = subprocess.Popen(self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, bufsize=0)
+                                        stderr=subprocess.STDOUT, bufsize=0, env=env)
         self.output = b""
         self.taken = 0
         self.ended = False
@@ -117,8 +117,8 @@ class Running:
 class Serve(Running):
     """`cinch serve` on a free port of localhost, unless --listen comes again."""
 
-    def __init__(self, *args):
-        super().__init__(CINCH, "serve", "--json", "--listen", "localhost:0", *args)
+    def __init__(self, *args, env=None):
+        super().__init__(CINCH, "serve", "--json", "--listen", "localhost:0", *args, env=env)
         try:
             self.port = self.event()["port"]
         except BaseException:
