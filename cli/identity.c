@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <openssl/ui.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -139,6 +140,8 @@ static cinch_identity *load_uri(const cli_identity *identity, cinch_error *err)
 
     if (cinch_error_is_set(err))
         return NULL;
+    /* A provider that has to log in again, in the middle of serving, does not ask anybody either. */
+    UI_set_default_method(UI_null());
     if (identity->cert_file != NULL) {
         certificates = ca_read_file(identity->cert_file, NULL, err);
         if (certificates == NULL)

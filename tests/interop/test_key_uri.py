@@ -1,11 +1,8 @@
 """--key-uri with keys that every OpenSSL finds: in files. test_pkcs11.py has those in tokens."""
 
-import os
-import pty
-
 import pytest
 
-from programs import CINCH, Serve, agreed, run
+from programs import CINCH, Serve, agreed, at_terminal, run
 
 
 @pytest.fixture
@@ -40,20 +37,8 @@ def audit(pki, *args):
 
 def test_password_from_the_terminal(pki):
     """Asked once, and not shown."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execv(CINCH, audit(pki))
-    seen = b""
-    while b"Password for the key: " not in seen:
-        seen += os.read(terminal, 1024)
-    os.write(terminal, b"cinch\n")
-    try:
-        while data := os.read(terminal, 1024):
-            seen += data
-    except OSError:
-        pass  # the terminal's way to say that nobody is there any more
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, seen
+    status, seen = at_terminal(audit(pki), b"Password for the key: ", b"cinch\n")
+    assert status == 0, seen
     assert seen.count(b"Password for") == 1 and b"cinch\r\n" not in seen
 
 
