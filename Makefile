@@ -16,7 +16,8 @@ TARGET ?= test
 
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
 	libjansson-dev libhttp-parser-dev scdoc
-TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest openssl gnutls-bin curl procps
+TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest openssl gnutls-bin curl procps \
+	ca-certificates
 # Where this release of Debian has them: keys in a token.
 OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider
 LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 git binutils
