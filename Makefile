@@ -9,12 +9,21 @@ WERROR ?= false
 # For `make fuzz FUZZ=name SECONDS=60`.
 FUZZ ?=
 SECONDS ?= 60
+# For the tests: only those whose name contains this, such as unit/uri.
+ONLY ?=
+# For `make test-trixie`: what is made there.
+TARGET ?= test
 
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
 	libjansson-dev libhttp-parser-dev scdoc
-TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest openssl gnutls-bin curl procps
+TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest openssl gnutls-bin curl procps \
+	ca-certificates
+# Where this release of Debian has them: keys in a token.
+OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider
 LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 git binutils
 FUZZ_PACKAGES = clang libclang-rt-dev
+# What makes a system in a folder.
+TRIXIE_PACKAGES = debootstrap util-linux git tar
 DEMO_PACKAGES = curl openssl python3 ca-certificates
 
 TOOLS = tests/tools
@@ -24,12 +33,13 @@ PYTHON = $$(test -x /usr/bin/python3 && echo /usr/bin/python3 || echo python3)
 MESON = $$(test -x /usr/bin/meson && echo /usr/bin/meson || echo meson)
 NINJA = ninja -C
 CONFIGURE = $(TOOLS)/configure
+RUN_TESTS = $(PYTHON) $(TOOLS)/run-tests $(if $(ONLY),--only "$(ONLY)")
 RELEASE = -Dwerror=$(WERROR) $(INSTALL_OPTIONS)
 # clang wants b_lundef=false for shared libraries under a sanitizer.
 SANITIZED = -Dwerror=$(WERROR) -Db_lundef=false
 INSTALL_OPTIONS = -Dprefix=$(abspath $(PREFIX)) -Dlibdir=$(LIBDIR)
 
-.PHONY: all build help demo test test-quick build-asan build-tsan bench lint fuzz install map \
+.PHONY: all build help demo test test-quick test-trixie build-asan build-tsan bench lint fuzz install map \
 	format deps clean test-packages
 # Ninja is what works in parallel; two of these at a time would get into each other's way.
 .NOTPARALLEL:
@@ -40,7 +50,8 @@ help:
 	@echo 'make              builds build/cinch and the library'
 	@echo 'make demo         shows what works, with programs that are not ours'
 	@echo 'make test         all tests, then again under sanitizers'
-	@echo 'make test-quick   all tests, without sanitizers'
+	@echo 'make test-quick   all tests, without sanitizers; with ONLY=unit/uri some of them'
+	@echo 'make test-trixie  make test on Debian 13, in a folder; as root; also with ONLY= or TARGET=demo'
 	@echo 'make lint         format, static analysis, house rules'
 	@echo 'make fuzz FUZZ=conn SECONDS=60'
 	@echo 'make bench        measures'
@@ -61,13 +72,18 @@ demo: build
 
 # Before the build, because Meson leaves out the tests that it has no tools for.
 test-packages:
-	@$(NEED) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@$(NEED) $(BUILD_PACKAGES) $(TEST_PACKAGES) --optional $(OPTIONAL_TEST_PACKAGES)
 
 test-quick: test-packages build
-	@$(PYTHON) $(TOOLS)/run-tests build
+	@$(RUN_TESTS) build
 
 test: test-packages build build-asan build-tsan
-	@$(PYTHON) $(TOOLS)/run-tests build build-asan build-tsan=threads
+	@$(RUN_TESTS) build build-asan build-tsan=threads
+
+# Not a part of `make test`: it fetches a system of 300 MB. `rm -r build-trixie` removes it.
+test-trixie:
+	@if [ "$$(id -u)" = 0 ]; then $(NEED) $(TRIXIE_PACKAGES); fi
+	@$(TOOLS)/trixie build-trixie "$(TARGET)" WERROR="$(WERROR)" ONLY="$(ONLY)"
 
 build-asan:
 	@$(NEED) $(BUILD_PACKAGES)
@@ -101,7 +117,7 @@ format:
 
 deps:
 	@$(NEED) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES) $(FUZZ_PACKAGES) \
-		$(DEMO_PACKAGES)
+		$(DEMO_PACKAGES) $(TRIXIE_PACKAGES) --optional $(OPTIONAL_TEST_PACKAGES)
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz

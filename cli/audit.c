@@ -11,6 +11,7 @@ enum {
     KEY_CLIENT = CLI_LONG_ONLY,
     KEY_CERT,
     KEY_KEY,
+    KEY_KEY_URI,
     KEY_PASSWORD_FILE,
     KEY_CA,
     KEY_CLIENT_CA,
@@ -34,6 +35,7 @@ static const cli_option options[] = {
     {'i', "identity", "FILE", "PEM with key and certificates, or PKCS#12 (.p12)"},
     {KEY_CERT, "cert", "FILE", "the certificates, if the key is elsewhere"},
     {KEY_KEY, "key", "FILE", "the key"},
+    {KEY_KEY_URI, "key-uri", "URI", "the key, and the certificates without --cert"},
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
     {KEY_CA, "ca", "FILE", "whom the client trusts, in place of the system's; again for more"},
     {KEY_CLIENT_CA, "client-ca", "FILE", "the CA whose clients the server lets in"},
@@ -104,6 +106,8 @@ static const char **text_option(audit_options *o, int key)
         return &o->identity.cert_file;
     case KEY_KEY:
         return &o->identity.key_file;
+    case KEY_KEY_URI:
+        return &o->identity.key_uri;
     case KEY_PASSWORD_FILE:
         return &o->identity.password_file;
     case KEY_CLIENT_CA:
@@ -171,10 +175,10 @@ static int check(const audit_options *o, int argc, char **argv)
 
     if (optind < argc)
         return cli_usage(me, "unexpected argument %s", argv[optind]);
-    if (o->identity_option && o->identity.key_file != NULL)
-        return cli_usage(me, "--identity has the key in it; use --cert with --key");
-    if (o->identity.key_file != NULL && o->identity.cert_file == NULL)
-        return cli_usage(me, "--key needs --cert");
+    if (o->identity_option && (o->identity.key_file != NULL || o->identity.key_uri != NULL))
+        return cli_usage(me, "--identity has the key in it; use --cert with --key or --key-uri");
+    if (cli_identity_check(me, &o->identity) != 0)
+        return CLI_USAGE;
     if (!o->client && (o->ca_count > 0 || o->insecure))
         return cli_usage(me, "%s is for a client: add --client",
                          o->insecure ? "--insecure" : "--ca");

@@ -15,6 +15,7 @@ enum {
     KEY_CA = CLI_LONG_ONLY,
     KEY_CERT,
     KEY_KEY,
+    KEY_KEY_URI,
     KEY_PASSWORD_FILE,
     KEY_ALPN,
     KEY_SERVERNAME,
@@ -38,6 +39,9 @@ static const cli_option options[] = {
      "refuse a server without a good OCSP response (stapled)"},
     {KEY_CERT, "cert", "FILE", "our own certificate: PEM, with or without the key, or .p12"},
     {KEY_KEY, "key", "FILE", "its key, if that is elsewhere"},
+    {KEY_KEY_URI, "key-uri", "URI",
+     "its key is there, in a token (pkcs11:...) say, and so are our\n"
+     "certificates without --cert"},
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
     {KEY_ALPN, "alpn", "LIST", "protocols to offer, most wanted first: h2,http/1.1"},
     {KEY_SERVERNAME, "servername", "NAME", "ask for this name and check it, instead of HOST"},
@@ -92,6 +96,9 @@ static bool take(connect_options *o, int key, int *code)
     case KEY_KEY:
         o->identity.key_file = optarg;
         return true;
+    case KEY_KEY_URI:
+        o->identity.key_uri = optarg;
+        return true;
     case KEY_PASSWORD_FILE:
         o->identity.password_file = optarg;
         return true;
@@ -136,8 +143,8 @@ static int check(connect_options *o, int argc, char **argv)
         return cli_usage(me, "where to? Give a host: cinch connect example.com");
     if (argc - optind > 1)
         return cli_usage(me, "more than one host: %s", argv[optind + 1]);
-    if (o->identity.key_file != NULL && o->identity.cert_file == NULL)
-        return cli_usage(me, "--key needs --cert");
+    if (cli_identity_check(me, &o->identity) != 0)
+        return CLI_USAGE;
     if (o->insecure && (o->crl != NULL || o->require_ocsp))
         return cli_usage(me, "--insecure checks nothing, so neither --crl nor --require-ocsp");
     if (!cli_split_host(argv[optind], DEFAULT_PORT, &o->host, &o->port) || o->host[0] == '\0')

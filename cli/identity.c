@@ -1,13 +1,20 @@
 /* identity.c: certificates, keys and passwords named on the command line. */
 #include "identity.h"
+#include "ca.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/ui.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
+
+enum {
+    PIN_MOST = 1024
+};
 
 /* One line from FD, without its end; at most SIZE bytes. Its length, or -1. */
 static int read_line(int fd, char *buf, size_t size)
@@ -99,6 +106,62 @@ void cli_identity_source(const cli_identity *identity, cinch_identity_source *so
     source->key_file = identity->key_file;
 }
 
+int cli_identity_check(const cli_command *command, const cli_identity *identity)
+{
+    if (identity->key_file != NULL && identity->cert_file == NULL)
+        return cli_usage(command, "--key needs --cert");
+    if (identity->key_file != NULL && identity->key_uri != NULL)
+        return cli_usage(command, "the key is either at --key or at --key-uri");
+    return 0;
+}
+
+bool cli_identity_is_given(const cli_identity *identity)
+{
+    return identity->cert_file != NULL || identity->key_uri != NULL;
+}
+
+static cinch_identity *try_uri(const cli_identity *identity, BIO *certificates, const char *pin,
+                               cinch_error *err)
+{
+    char *pem = NULL;
+    long size = certificates == NULL ? 0 : BIO_get_mem_data(certificates, &pem);
+
+    return cinch_identity_uri(identity->key_uri, pem, (size_t)size, pin, err);
+}
+
+/* A URI may have the PIN in it: the terminal is asked only when the token has asked. */
+static cinch_identity *load_uri(const cli_identity *identity, cinch_error *err)
+{
+    char pin[PIN_MOST + 1];
+    cli_identity mine = *identity;
+    cinch_error first = CINCH_ERROR_INIT;
+    cinch_identity *loaded = NULL;
+    BIO *certificates = NULL;
+
+    if (cinch_error_is_set(err))
+        return NULL;
+    /* A provider that has to log in again, in the middle of serving, does not ask anybody either. */
+    UI_set_default_method(UI_null());
+    if (identity->cert_file != NULL) {
+        certificates = ca_read_file(identity->cert_file, NULL, err);
+        if (certificates == NULL)
+            return NULL;
+    }
+    if (identity->password_file == NULL)
+        loaded = try_uri(identity, certificates, NULL, &first);
+    if (identity->password_file != NULL || first.cause == CINCH_CAUSE_PASSWORD_MISSING) {
+        int length = cli_password(pin, PIN_MOST, "the key", &mine);
+
+        pin[length < 0 ? 0 : length] = '\0';
+        loaded = try_uri(identity, certificates, length < 0 ? NULL : pin, err);
+        OPENSSL_cleanse(pin, sizeof(pin));
+    } else if (loaded == NULL) {
+        *err = first;
+    }
+    BIO_free(certificates);
+    return loaded;
+}
+
 bool cli_identity_use(cinch_context *ctx, const cli_identity *identity, cinch_error *err)
 {
     cli_identity mine = *identity;
@@ -106,10 +169,14 @@ bool cli_identity_use(cinch_context *ctx, const cli_identity *identity, cinch_er
     cinch_identity *loaded;
     bool ok;
 
-    if (identity->cert_file == NULL)
+    if (!cli_identity_is_given(identity))
         return true;
-    cli_identity_source(identity, &source);
-    loaded = cinch_identity_load(&source, err);
+    if (identity->key_uri != NULL) {
+        loaded = load_uri(identity, err);
+    } else {
+        cli_identity_source(identity, &source);
+        loaded = cinch_identity_load(&source, err);
+    }
     ok = cinch_context_identity(ctx, loaded, err) == CINCH_OK;
     cinch_identity_free(loaded);
     return ok;

@@ -17,6 +17,7 @@
 enum {
     KEY_CERT = CLI_LONG_ONLY,
     KEY_KEY,
+    KEY_KEY_URI,
     KEY_PASSWORD_FILE,
     KEY_CLIENT_CA,
     KEY_ALPN,
@@ -39,6 +40,9 @@ static const cli_option options[] = {
      "certificate is made on the spot"},
     {KEY_CERT, "cert", "FILE", "the certificates, if the key is elsewhere"},
     {KEY_KEY, "key", "FILE", "the key"},
+    {KEY_KEY_URI, "key-uri", "URI",
+     "the key is there, in a token (pkcs11:...) say, and so are the\n"
+     "certificates without --cert"},
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
     {KEY_CLIENT_CA, "client-ca", "FILE", "let in only clients with a certificate from this CA"},
     {KEY_CRL, "crl", "FILE",
@@ -103,6 +107,9 @@ static bool take(serve_options *o, int key)
     case KEY_KEY:
         o->identities[0].key_file = optarg;
         return true;
+    case KEY_KEY_URI:
+        o->identities[0].key_uri = optarg;
+        return true;
     case KEY_PASSWORD_FILE:
         o->password_file = optarg;
         return true;
@@ -151,10 +158,13 @@ static int check(serve_options *o, int argc, char **argv)
         o->directory = argv[optind];
     if (o->echo && o->directory != NULL)
         return cli_usage(me, "--echo serves no directory");
-    if (o->identity_option && o->identities[0].key_file != NULL)
-        return cli_usage(me, "--identity has the key in it; use --cert with --key");
-    if (o->identities[0].key_file != NULL && o->identity_count == 0)
-        return cli_usage(me, "--key needs --cert");
+    if (o->identity_option &&
+        (o->identities[0].key_file != NULL || o->identities[0].key_uri != NULL))
+        return cli_usage(me, "--identity has the key in it; use --cert with --key or --key-uri");
+    if (cli_identity_check(me, &o->identities[0]) != 0)
+        return CLI_USAGE;
+    if (o->identity_count == 0 && cli_identity_is_given(&o->identities[0]))
+        o->identity_count = 1;
     if (o->crl != NULL && o->client_ca == NULL)
         return cli_usage(me, "--crl is for clients with certificates: it needs --client-ca");
     if (o->ocsp[0] != NULL && o->identity_count == 0)

@@ -94,6 +94,10 @@ static void watch_identity(serve_watch *me, owned *mine, cinch_context *ctx, cin
     cinch_identity_source source = {.ask = ask, .ask_arg = mine};
     bool first = mine == me->identities;
 
+    if (mine->identity.key_uri != NULL) {
+        (void)cli_identity_use(ctx, &mine->identity, err);
+        return;
+    }
     cli_identity_source(&mine->identity, &source);
     if (!is_file(mine->identity.cert_file) || !is_file(mine->identity.key_file))
         use_identity(ctx, &source, first, err);

@@ -31,6 +31,16 @@ X509 *cinch_x509_read(const unsigned char *der, size_t size)
     return x;
 }
 
+int64_t cinch_ssl_session_time(const SSL_SESSION *session)
+{
+    /* The older call is not fit for the time after 2038 everywhere; 3.4 has put it away. */
+#if OPENSSL_VERSION_PREREQ(3, 3)
+    return (int64_t)SSL_SESSION_get_time_ex(session);
+#else
+    return (int64_t)SSL_SESSION_get_time(session);
+#endif
+}
+
 /* OpenSSL's names, and the ones that TLS people use (RFC 8422, RFC 7748). */
 const char *cinch_group_usual_name(const char *name)
 {

@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdatomic.h>
+#include <stdint.h>
 
 /* cinch_library_context is the OSSL_LIB_CTX that everything is made in; NULL is OpenSSL's default. */
 OSSL_LIB_CTX *cinch_library_context(void);
@@ -14,6 +15,9 @@ X509 *cinch_x509_read(const unsigned char *der, size_t size);
 
 /* cinch_group_usual_name turns OpenSSL's name of a group into the usual one: "prime256v1" is "P-256". */
 const char *cinch_group_usual_name(const char *name);
+
+/* cinch_ssl_session_time says when SESSION was made, in seconds since 1970. */
+int64_t cinch_ssl_session_time(const SSL_SESSION *session);
 
 /* The names of what was agreed; "" where there is nothing to tell. Valid as long as SSL. */
 const char *cinch_ssl_group(SSL *ssl);

@@ -2,6 +2,7 @@
 #include "base/certificate.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/openssl.h"
 #include "context/revocation.h"
 
 #include <openssl/err.h>
@@ -138,13 +139,13 @@ int cinch_revocation_passed(const cinch_link *link)
 void cinch_revocation_limit(const cinch_link *link, SSL_SESSION *session)
 {
     int64_t until = link->staple_until, life = (int64_t)SSL_SESSION_get_timeout(session),
-            made = (int64_t)SSL_SESSION_get_time(session);
+            made = cinch_ssl_session_time(session);
 
     if (!link->derived->settings->ocsp_required)
         return;
     /* A session of a session ends when the first one would have. */
     if (!link->staple_is_good && link->offered != NULL)
-        until = (int64_t)SSL_SESSION_get_time(link->offered->session) +
+        until = cinch_ssl_session_time(link->offered->session) +
                 (int64_t)SSL_SESSION_get_timeout(link->offered->session);
     if (until < made + life)
         (void)SSL_SESSION_set_timeout(session, until > made ? (long)(until - made) : 1);

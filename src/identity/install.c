@@ -55,8 +55,8 @@ static cinch_status weak_digest(cinch_error *err, const char *subject, X509 *x, 
     return CINCH_FAILED;
 }
 
-/* Finds what OpenSSL found too weak; CINCH_OK if X is not it. */
-static cinch_status explain(X509 *x, int level, cinch_error *err)
+/* CINCH_OK if X is strong enough. */
+static cinch_status check_one(X509 *x, int level, cinch_error *err)
 {
     const EVP_PKEY *key = X509_get0_pubkey(x);
     char subject[120];
@@ -73,22 +73,32 @@ static cinch_status explain(X509 *x, int level, cinch_error *err)
     return CINCH_OK;
 }
 
-static cinch_status refused(const cinch_identity *identity, const SSL_CTX *ctx, cinch_error *err)
+static int level_of(const SSL_CTX *ctx)
 {
     int level = SSL_CTX_get_security_level(ctx);
+
+    return level > 5 ? 5 : level;
+}
+
+/* OpenSSL 3.0 does this itself; 3.5 does not look at the digests of our own certificates any more. */
+static cinch_status check_strength(const cinch_identity *identity, int level, cinch_error *err)
+{
+    cinch_status status = check_one(identity->leaf, level, err);
+
+    for (int i = 0; status == CINCH_OK && i < sk_X509_num(identity->chain); i++)
+        status = check_one(sk_X509_value(identity->chain, i), level, err);
+    return status;
+}
+
+static cinch_status refused(const SSL_CTX *ctx, cinch_error *err)
+{
     int reason = ERR_GET_REASON(ERR_peek_last_error());
 
     if (reason != SSL_R_EE_KEY_TOO_SMALL && reason != SSL_R_CA_KEY_TOO_SMALL &&
         reason != SSL_R_CA_MD_TOO_WEAK)
         return cinch_fail_crypto(err, "taking a certificate and its key into use");
-    level = level > 5 ? 5 : level;
-    cinch_status status = explain(identity->leaf, level, err);
-    for (int i = 0; status == CINCH_OK && i < sk_X509_num(identity->chain); i++)
-        status = explain(sk_X509_value(identity->chain, i), level, err);
-    if (status != CINCH_OK)
-        return status;
     cinch_fail(err, CINCH_CAUSE_WEAK_IDENTITY,
-               "a certificate is too weak for security level %d of the policy", level);
+               "a certificate is too weak for security level %d of the policy", level_of(ctx));
     cinch_fail_openssl(err);
     return CINCH_FAILED;
 }
@@ -112,9 +122,11 @@ cinch_status cinch_identity_install(const cinch_identity *identity, SSL_CTX *ctx
         !EVP_PKEY_is_a(key, "ED25519") && !EVP_PKEY_is_a(key, "ED448"))
         return unusable(err, key);
     ERR_clear_error();
+    if (check_strength(identity, level_of(ctx), err) != CINCH_OK)
+        return CINCH_FAILED;
     /* Takes all of it or nothing, and checks every certificate against the security level. */
     if (SSL_CTX_use_cert_and_key(ctx, identity->leaf, identity->key, identity->chain, 1) != 1)
-        return refused(identity, ctx, err);
+        return refused(ctx, err);
     if (SSL_CTX_check_private_key(ctx) != 1)
         return cinch_fail_crypto(err, "checking the key against the certificate");
     ERR_clear_error();

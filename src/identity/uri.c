@@ -50,6 +50,23 @@ static size_t scheme_size(const char *uri)
     return uri[size] == ':' ? size : 0;
 }
 
+static int in_token(const finding *f)
+{
+    return strncmp(f->uri, "pkcs11:", 7) == 0;
+}
+
+/*
+ * A provider that hears of a failure may ask at the terminal itself: pkcs11-provider 1.0 does. It takes an
+ * empty PIN for "none", and does not try it. A file is not opened by an empty password either.
+ */
+static int have_none(const finding *f, char *buf, int size)
+{
+    if (size <= 0 || !in_token(f))
+        return -1;
+    buf[0] = 0;
+    return 0;
+}
+
 /* In place of OpenSSL's own, which asks at the terminal. */
 static int answer(char *buf, int size, int writing, void *arg)
 {
@@ -59,7 +76,7 @@ static int answer(char *buf, int size, int writing, void *arg)
     (void)writing;
     f->asked = 1;
     if (f->password == NULL || f->given || size <= 0 || length >= (size_t)size)
-        return -1;
+        return have_none(f, buf, size);
     f->given = 1;
     memcpy(buf, f->password, length + 1);
     return (int)length;
@@ -87,7 +104,12 @@ static cinch_status unreadable(const finding *f, cinch_error *err)
 {
     if (cinch_openssl_memory())
         return cinch_fail_memory(err, "reading a key");
-    if (f->given)
+    if (f->given && in_token(f)) {
+        (void)cinch_fail(err, CINCH_CAUSE_PASSWORD_WRONG,
+                         "the PIN for %s is wrong, or there is no key", f->name);
+        cinch_fail_evidence(err, "the token shows nothing; the provider does not tell why");
+        cinch_fail_remedy(err, "check the PIN, and that the URI names a key in the token");
+    } else if (f->given)
         (void)cinch_fail(err, CINCH_CAUSE_PASSWORD_WRONG,
                          "the password or PIN for %s is wrong, or does not suffice", f->name);
     else if (f->asked)
@@ -130,6 +152,7 @@ static cinch_status load_all(finding *f, OSSL_STORE_CTX *store, cinch_material *
                              cinch_error *err)
 {
     cinch_status status = CINCH_OK;
+    int rounds = 0;
 
     while (status == CINCH_OK && !OSSL_STORE_eof(store)) {
         OSSL_STORE_INFO *info = OSSL_STORE_load(store);
@@ -138,10 +161,12 @@ static cinch_status load_all(finding *f, OSSL_STORE_CTX *store, cinch_material *
         if (info == NULL && OSSL_STORE_error(store) &&
             (!OSSL_STORE_eof(store) || ERR_peek_error() != 0))
             return unreadable(f, err);
-        if (info != NULL)
+        if (info != NULL) {
+            f->objects++;
             status = take(f, info, material, err);
+        }
         OSSL_STORE_INFO_free(info);
-        if (status == CINCH_OK && ++f->objects > MOST_OBJECTS)
+        if (status == CINCH_OK && ++rounds > MOST_OBJECTS)
             status = cinch_fail(err, CINCH_CAUSE_BAD_SETTING, "more than %d objects are at %s",
                                 MOST_OBJECTS, f->name);
     }

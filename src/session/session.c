@@ -58,7 +58,7 @@ int cinch_session_usable(const cinch_session *session, int64_t now)
 
 int cinch_session_in_time(const cinch_session *session, int64_t now)
 {
-    int64_t made = (int64_t)SSL_SESSION_get_time(session->session);
+    int64_t made = cinch_ssl_session_time(session->session);
     int64_t life = (int64_t)SSL_SESSION_get_timeout(session->session);
 
     /* A clock that was set back makes a session come from the future: then nothing is certain. */

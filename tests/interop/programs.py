@@ -3,7 +3,9 @@ server is ready when it has printed its line, or when it accepts a connection.""
 
 import json
 import os
+import pty
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -45,10 +47,10 @@ def run(*args, stdin=b"", limit=LIMIT, env=None):
 class Running:
     """A program in the background, with its lines as they come. Use it with `with`."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, env=None):
         self.args = [str(arg) for arg in args]
         self.process = subprocess.Popen(self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, bufsize=0)
+                                        stderr=subprocess.STDOUT, bufsize=0, env=env)
         self.output = b""
         self.taken = 0
         self.ended = False
@@ -117,8 +119,8 @@ class Running:
 class Serve(Running):
     """`cinch serve` on a free port of localhost, unless --listen comes again."""
 
-    def __init__(self, *args):
-        super().__init__(CINCH, "serve", "--json", "--listen", "localhost:0", *args)
+    def __init__(self, *args, env=None):
+        super().__init__(CINCH, "serve", "--json", "--listen", "localhost:0", *args, env=env)
         try:
             self.port = self.event()["port"]
         except BaseException:
@@ -174,6 +176,30 @@ class GnutlsServer(Running):
                 self.__exit__()
                 if attempt == 4:
                     raise
+
+
+def at_terminal(command, question, answer, env=None):
+    """Runs a program at a terminal of its own, and types ANSWER when it asks QUESTION. Its exit status
+    and what was to be seen."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(command[0], [str(word) for word in command], os.environ if env is None else env)
+    seen = b""
+    typed = False
+    while True:
+        assert select.select([terminal], [], [], LIMIT)[0], seen
+        try:
+            data = os.read(terminal, 4096)
+        except OSError:
+            break  # the terminal's way to say that nobody is there any more
+        if not data:
+            break
+        seen += data
+        if not typed and question in seen:
+            os.write(terminal, answer)
+            typed = True
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), seen
 
 
 def free_port():

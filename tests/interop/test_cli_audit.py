@@ -100,6 +100,7 @@ def test_what_cannot_be_used(tmp_path):
     (["--client", "--client-ca", "x"], b"leave out --client"),
     (["--key", "x"], b"--key needs --cert"),
     (["--identity", "x", "--key", "y"], b"use --cert with --key"),
+    (["--identity", "x", "--key-uri", "y:"], b"use --cert with --key or --key-uri"),
     (["--cypher", "x"], b"did you mean --ciphers?"),
 ])
 def test_usage(arguments, hint):
