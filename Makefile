@@ -12,7 +12,8 @@ SECONDS ?= 60
 
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
 	libjansson-dev libhttp-parser-dev scdoc
-TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest openssl gnutls-bin curl procps
+TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip python3-setuptools \
+	python3-wheel openssl gnutls-bin curl procps
 LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 git binutils
 FUZZ_PACKAGES = clang libclang-rt-dev
 DEMO_PACKAGES = curl openssl python3 ca-certificates
