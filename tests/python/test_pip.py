@@ -1,5 +1,6 @@
 """pip install ./python, without the net."""
 
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -11,9 +12,10 @@ import pytest
 SOURCE = pathlib.Path(os.environ["CINCH_SOURCE"])
 BUILD = pathlib.Path(os.environ["CINCH_BUILD"])
 
-pytest.importorskip("pip")
-pytest.importorskip("setuptools")
-pytest.importorskip("wheel")
+# Looked for, and not imported: setuptools would take over pytest's distutils.
+MISSING = [name for name in ("pip", "setuptools", "wheel") if importlib.util.find_spec(name) is None]
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"missing: {' '.join(MISSING)}")
 
 
 def run(*arguments, **variables):
