@@ -14,7 +14,7 @@ BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-d
 	libjansson-dev libhttp-parser-dev scdoc
 TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip python3-setuptools \
 	python3-wheel openssl gnutls-bin curl procps
-LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 git binutils
+LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 python3-dev git binutils
 FUZZ_PACKAGES = clang libclang-rt-dev
 DEMO_PACKAGES = curl openssl python3 ca-certificates
 
