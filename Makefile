@@ -16,11 +16,11 @@ TARGET ?= test
 
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
 	libjansson-dev libhttp-parser-dev scdoc
-TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest openssl gnutls-bin curl procps \
-	ca-certificates
+TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip python3-setuptools \
+	python3-wheel libpython3-testsuite openssl gnutls-bin curl procps ca-certificates
 # Where this release of Debian has them: keys in a token.
 OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider
-LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 git binutils
+LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 python3-dev git binutils
 FUZZ_PACKAGES = clang libclang-rt-dev
 # What makes a system in a folder.
 TRIXIE_PACKAGES = debootstrap util-linux git tar
