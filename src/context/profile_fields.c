@@ -161,7 +161,9 @@ static int is_rsa_as_written(const X509 *x)
     if (header == 0 || at[0] != 0x30 || header + content != (size_t)size)
         return 0;
     at += header;
-    return is_odd_number(&at, end) && is_odd_number(&at, end) && at == end;
+    int modulus = is_odd_number(&at, end);
+    int exponent = modulus && is_odd_number(&at, end);
+    return exponent && at == end;
 }
 
 static int check_rsa(const cinch_suspect *s, const EVP_PKEY *key)
