@@ -94,7 +94,7 @@ static void test_a_wildcard_over_an_excluded_name(void **state)
 }
 
 /* COUNT names of six bytes as a subjectAltName, in BYTES. Returns its size. */
-static size_t many_names(unsigned char *bytes, unsigned count)
+static size_t many_names(unsigned char *bytes, size_t count)
 {
     size_t content = count * 8;
 
@@ -102,13 +102,13 @@ static size_t many_names(unsigned char *bytes, unsigned count)
     bytes[1] = 0x82;
     bytes[2] = (unsigned char)(content >> 8);
     bytes[3] = (unsigned char)content;
-    for (unsigned i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         unsigned char *at = bytes + 4 + i * 8;
         char name[16];
 
         at[0] = 0x82;
         at[1] = 6;
-        snprintf(name, sizeof name, "t%04u.", i % 10000);
+        snprintf(name, sizeof name, "t%04zu.", i % 10000);
         name[5] = 'x';
         memcpy(at + 2, name, 6);
     }
