@@ -17,9 +17,9 @@ TARGET ?= test
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
 	libjansson-dev libhttp-parser-dev scdoc
 TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip python3-setuptools \
-	python3-wheel libpython3-testsuite openssl gnutls-bin curl procps ca-certificates
-# Where this release of Debian has them: keys in a token.
-OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider
+	python3-wheel openssl gnutls-bin curl procps ca-certificates
+# Where this release of Debian has them: keys in a token, and the suites of its Python.
+OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider libpython3.11-testsuite libpython3.13-testsuite
 LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 python3-dev git binutils
 FUZZ_PACKAGES = clang libclang-rt-dev
 # What makes a system in a folder.

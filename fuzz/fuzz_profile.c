@@ -26,7 +26,7 @@ static void try_chain(const cinch_settings *settings, X509 *const certificates[3
 
     for (int i = 0; i < 3; i++)
         must(sk_X509_push(chain, certificates[i]) > 0);
-    int holds = cinch_profile_fits(certificates[0], chain, &finding) &&
+    int holds = cinch_profile_fits(NULL, certificates[0], chain, &finding) &&
                 cinch_profile_check(settings, chain, &finding);
     must(holds == !finding.found);
     must(holds || (finding.what[0] != 0 && finding.section != NULL &&

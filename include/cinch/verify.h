@@ -8,11 +8,11 @@
  * serverAuth.
  *
  * An anchor is believed because it was named, not because of what it says. Still, as an issuer it is
- * held to BASIC_CONSTRAINTS (but need not have keyUsage), CRITICAL_EXTENSIONS, EKU_PURE,
- * ENCODING, KEY_IDENTIFIERS, KEY_KIND, NAMES, NAME_CONSTRAINTS and VERSION; not to SERIAL and DATES
- * (though to its time). Where the system's store is trusted, old public roots are spared
- * BASIC_CONSTRAINTS, EKU_PURE, ENCODING and KEY_IDENTIFIERS. A peer's certificate that is an anchor
- * itself, as those made by "openssl req -x509" are, need not say what it is for
+ * held to BASIC_CONSTRAINTS (but need not have keyUsage), CRITICAL_EXTENSIONS, EKU_PURE, ENCODING
+ * (but need not be in DER), KEY_IDENTIFIERS, KEY_KIND, NAMES, NAME_CONSTRAINTS and VERSION; not to
+ * SERIAL and DATES (though to its time). Where the system's store is trusted, old public roots are
+ * spared BASIC_CONSTRAINTS, EKU_PURE, ENCODING and KEY_IDENTIFIERS. A peer's certificate that is an
+ * anchor itself, as those made by "openssl req -x509" are, need not say what it is for
  * (EKU_REQUIRED) nor that it is no CA (LEAF_NOT_CA), nor have key identifiers; its name, dates, key
  * and the other rules count.
  *
@@ -31,23 +31,28 @@ typedef enum cinch_rule {
     CINCH_RULE_EKU_REQUIRED = 0, /* extendedKeyUsage is there and has what the peer is, not "any";
                                     an issuer's, if it has one, allows it (4.2.1.12; BR 7.1.2.7.10) */
     CINCH_RULE_LEAF_NOT_CA,      /* a leaf has neither the CA bit, keyCertSign nor a path length */
-    CINCH_RULE_NAME_CONSTRAINTS, /* only in CAs, well-formed, and not too many (4.2.1.10) */
+    CINCH_RULE_NAME_CONSTRAINTS, /* only in CAs, well-formed, and not too many; no wildcard stands for
+                                    a name that is excluded (4.2.1.10) */
     CINCH_RULE_SERIAL,           /* positive and at most 20 bytes (4.1.2.2) */
     CINCH_RULE_KEY_IDENTIFIERS,  /* there, in their place, and not critical (4.2.1.1, 4.2.1.2) */
     CINCH_RULE_SUBJECT_ALT_NAME, /* there, well-formed; critical beside an empty subject (4.2.1.6) */
     CINCH_RULE_BASIC_CONSTRAINTS, /* CAs have them, critical, with keyCertSign (4.2.1.9) */
-    CINCH_RULE_KEY_KIND, /* RSA of 2048 to 8192 bits in whole bytes, P-256/384/521, Ed25519/448,
-                            ML-DSA; no DSA. The lower limit goes with the policy's level */
+    CINCH_RULE_KEY_KIND, /* RSA of 2048 to 8192 bits in whole bytes, in its one writing (RFC 3279),
+                            P-256/384/521, Ed25519/448, ML-DSA; no DSA. The lower limit goes with the
+                            policy's level */
     CINCH_RULE_CRITICAL_EXTENSIONS, /* no unknown ones, nor known ones in the wrong place (4.2);
                                        those that must be critical are */
-    CINCH_RULE_VERSION,             /* version 3; no extension twice (4.1.2.1, 4.2) */
-    CINCH_RULE_SIGNATURE,           /* both fields say the same algorithm (4.1.1.2) */
-    CINCH_RULE_DATES,               /* UTCTime through 2049, GeneralizedTime after (4.1.2.5) */
-    CINCH_RULE_NAMES,               /* an issuer has a name (4.1.2.4, 4.1.2.6) */
+    CINCH_RULE_VERSION,   /* version 3; no extension twice, no unique identifiers (4.1.2.1, 4.1.2.8,
+                             4.2) */
+    CINCH_RULE_SIGNATURE, /* both fields say the same algorithm, ECDSA and EdDSA without parameters
+                             (4.1.1.2; RFC 5758, 3.2) */
+    CINCH_RULE_DATES,     /* UTCTime through 2049, GeneralizedTime after (4.1.2.5) */
+    CINCH_RULE_NAMES,     /* an issuer has a name (4.1.2.4, 4.1.2.6) */
     CINCH_RULE_KEY_USAGE, /* has a bit set; a leaf's allows signatures (4.2.1.3; RFC 8446, 4.4.2.2) */
     CINCH_RULE_EKU_PURE, /* a server's is not critical and not for code, mail, time, OCSP or "any";
                              a root has none (BR 7.1.2.1, 7.1.2.7.10) */
-    CINCH_RULE_ENCODING, /* the extensions of RFC 5280 can be read, to their last byte */
+    CINCH_RULE_ENCODING, /* the extensions of RFC 5280 can be read, to their last byte; all is in DER,
+                            and no list is empty (4.1, 4.2) */
     CINCH_RULE_COUNT     /* not a rule: how many there are in this version */
 } cinch_rule;
 

@@ -39,11 +39,11 @@ typedef enum source_kind {
     SOURCE_CRL
 } source_kind;
 
-typedef struct source {
+typedef struct named_source {
     source_kind kind;
     char *bytes; /* a path with its NUL, or content */
     size_t size;
-} source;
+} named_source;
 
 /* Where the secrets of connections are written for Wireshark; shared by the connections. */
 typedef struct key_log {
@@ -81,7 +81,7 @@ typedef struct context_object {
     key_log *log;
     cinch_identity *identities[MOST_IDENTITIES]; /* the first is the one for everybody */
     int identity_count;
-    source *sources;
+    named_source *sources;
     size_t source_count;
     PyObject *seen_anchors;  /* of directories: those that a chain has led to, a dict by DER */
     cinch_context *trust;    /* has what SOURCES say, for looking at */

@@ -79,7 +79,7 @@ static cinch_anchors *named_anchors(const context_object *self, cinch_error *err
 
     (void)cinch_context_trust_nobody(ctx, err);
     for (size_t i = 0; i < self->source_count; i++) {
-        const source *s = &self->sources[i];
+        const named_source *s = &self->sources[i];
 
         if (s->kind == SOURCE_FILE)
             (void)cinch_context_trust_file(ctx, s->bytes, err);

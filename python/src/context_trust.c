@@ -17,7 +17,7 @@ void context_free_sources(context_object *self)
     self->source_count = 0;
 }
 
-static void apply_source(const source *s, cinch_context *ctx, int *has_crls, cinch_error *err)
+static void apply_source(const named_source *s, cinch_context *ctx, int *has_crls, cinch_error *err)
 {
     switch (s->kind) {
     case SOURCE_SYSTEM:
@@ -58,7 +58,7 @@ static cinch_status add_source(context_object *self, source_kind kind, const voi
         self->trust = cinch_context_client(err);
         (void)cinch_context_trust_nobody(self->trust, err);
     }
-    source *more = PyMem_Realloc(self->sources, (self->source_count + 1) * sizeof *more);
+    named_source *more = PyMem_Realloc(self->sources, (self->source_count + 1) * sizeof *more);
     char *copy = PyMem_Malloc(size + 1);
     if (more != NULL)
         self->sources = more;
@@ -71,7 +71,7 @@ static cinch_status add_source(context_object *self, source_kind kind, const voi
     }
     memcpy(copy, bytes, size);
     copy[size] = 0;
-    source fresh = {kind, copy, size};
+    named_source fresh = {kind, copy, size};
     Py_BEGIN_ALLOW_THREADS;
     apply_source(&fresh, self->trust, &has_crls, err);
     Py_END_ALLOW_THREADS;

@@ -394,6 +394,7 @@ PyObject *raise_cinch(module_state *state, const cinch_error *err)
         return raise_with_note(PyObject_CallFunction(PyExc_TimeoutError, "s", err->what), err);
     case CINCH_OK:
     case CINCH_FAILED:
+    case CINCH_WANT_SIGNATURE:
         break;
     }
     if (err->cause == CINCH_CAUSE_MEMORY)

@@ -81,7 +81,7 @@ static cinch_status take_from_socket(call *c)
     }
     if (got == 0)
         return cinch_conn_recv_end(self->conn, &c->err);
-    if (errno == EAGAIN || errno == EWOULDBLOCK)
+    if (errno == EAGAIN)
         return CINCH_WANT_READ;
     c->broken = errno;
     return CINCH_FAILED;
@@ -112,7 +112,7 @@ static cinch_status give(call *c)
             cinch_status status = cinch_conn_send_consume(c->self->conn, (size_t)sent, &c->err);
             if (status != CINCH_OK)
                 return status;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        } else if (errno == EAGAIN) {
             return CINCH_WANT_WRITE;
         } else if (errno != EINTR) {
             c->broken = errno;

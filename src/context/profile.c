@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Names times constraints of all that a peer sends. OpenSSL's own limit is per pair of certificates. */
+/* Names times constraints of all that may be compared. OpenSSL's own limit is per pair. */
 #define MOST_COMPARISONS 250000
 
 static const struct {
@@ -116,6 +116,7 @@ int cinch_profile_check(const cinch_settings *settings, const STACK_OF(X509) * c
     for (int i = 0; i < count; i++) {
         cinch_suspect s = suspect(settings, sk_X509_value(chain, i), i, finding);
 
+        s.chain = chain;
         s.is_anchor = i == count - 1;
         if (!examine(&s))
             return 0;
@@ -157,24 +158,45 @@ static int count_subtrees(const X509 *x)
     return count;
 }
 
-int cinch_profile_fits(X509 *leaf, const STACK_OF(X509) * untrusted, cinch_finding *finding)
+/* Those of the anchors that have the name of X's issuer: one of them may head the chain. */
+static int count_anchored(cinch_trust *trust, const X509 *x)
+{
+    STACK_OF(X509) *anchors =
+        trust == NULL ? NULL : cinch_trust_by_subject(trust, X509_get_issuer_name(x));
+    int most = 0;
+
+    for (int i = 0; i < sk_X509_num(anchors); i++) {
+        int count = count_subtrees(sk_X509_value(anchors, i));
+
+        most = count > most ? count : most;
+    }
+    sk_X509_pop_free(anchors, X509_free);
+    return most;
+}
+
+int cinch_profile_fits(cinch_trust *trust, X509 *leaf, const STACK_OF(X509) * untrusted,
+                       cinch_finding *finding)
 {
     int64_t names = count_names(leaf), subtrees = count_subtrees(leaf);
+    int anchored = count_anchored(trust, leaf);
 
     for (int i = 0; i < sk_X509_num(untrusted); i++) {
         X509 *x = sk_X509_value(untrusted, i);
+        int count;
 
         if (x == leaf)
             continue;
         names += count_names(x);
         subtrees += count_subtrees(x);
+        count = count_anchored(trust, x);
+        anchored = count > anchored ? count : anchored;
     }
+    subtrees += anchored;
     ERR_clear_error();
     if (names * subtrees <= MOST_COMPARISONS)
         return 1;
     cinch_suspect s = {.x = leaf, .finding = finding};
     return cinch_broken(&s, CINCH_RULE_NAME_CONSTRAINTS, "RFC 5280, 8",
-                        "the chain sent has %lld names and %lld name constraints, too many to "
-                        "compare",
+                        "the chain has %lld names and %lld name constraints, too many to compare",
                         (long long)names, (long long)subtrees);
 }

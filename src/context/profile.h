@@ -36,17 +36,20 @@ int cinch_profile_suspect(const cinch_settings *settings, X509 *x, int depth, in
                           cinch_finding *finding);
 
 /*
- * cinch_profile_fits is called before OpenSSL's verification: 1 if LEAF and UNTRUSTED do not hold so
- * many names and constraints that comparing each with each is an attack on the processor, which costs
- * the sender no valid signature. Else 0 and FINDING is set.
+ * cinch_profile_fits is called before OpenSSL's verification: 1 if LEAF and UNTRUSTED, with the anchors
+ * of TRUST that may have issued them, do not hold so many names and constraints that comparing each
+ * with each is an attack on the processor, which costs the sender no valid signature. Else 0 and
+ * FINDING is set.
  */
-int cinch_profile_fits(X509 *leaf, const STACK_OF(X509) * untrusted, cinch_finding *finding);
+int cinch_profile_fits(cinch_trust *trust, X509 *leaf, const STACK_OF(X509) * untrusted,
+                       cinch_finding *finding);
 
 /* ---- Between the files of the profile ---- */
 
 /* A certificate under examination. */
 typedef struct cinch_suspect {
     const cinch_settings *settings;
+    const STACK_OF(X509) * chain; /* NULL if the certificate is looked at by itself */
     X509 *x;
     int depth;
     int is_leaf;
@@ -79,6 +82,15 @@ int cinch_rule_eku_pure(const cinch_suspect *s);
 int cinch_rule_key_identifiers(const cinch_suspect *s);
 int cinch_rule_subject_alt_name(const cinch_suspect *s);
 int cinch_rule_name_constraints(const cinch_suspect *s);
+
+/* Part of cinch_rule_name_constraints(): no wildcard of S covers a name that an issuer excludes. */
+int cinch_wildcards_hold(const cinch_suspect *s);
+
+/*
+ * cinch_der_header gives the size of the tag and length that SIZE bytes at DER start with, and that of
+ * what follows in *CONTENT; 0 if it is cut off or not as DER writes it.
+ */
+size_t cinch_der_header(const unsigned char *der, size_t size, size_t *content);
 
 /* Whether the SIZE bytes at TEXT are well-formed, as an alternative name or as a constraint. */
 int cinch_is_dns_name(const unsigned char *text, size_t size, int wildcard);

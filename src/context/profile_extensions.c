@@ -7,63 +7,6 @@
 static const char basic_constraints[] = "RFC 5280, 4.2.1.9";
 static const char extended_key_usage[] = "RFC 5280, 4.2.1.12";
 
-/* The extensions that decide about a chain, or that later steps read: all of each must make sense. */
-static const int decided_by[] = {
-    NID_basic_constraints,
-    NID_key_usage,
-    NID_ext_key_usage,
-    NID_subject_key_identifier,
-    NID_authority_key_identifier,
-    NID_subject_alt_name,
-    NID_issuer_alt_name,
-    NID_name_constraints,
-    NID_certificate_policies,
-    NID_policy_mappings,
-    NID_policy_constraints,
-    NID_inhibit_any_policy,
-    NID_crl_distribution_points,
-    NID_freshest_crl,
-    NID_info_access,
-    NID_sinfo_access,
-    NID_tlsfeature,
-};
-
-static int is_decided_by(int nid)
-{
-    for (size_t i = 0; i < sizeof decided_by / sizeof decided_by[0]; i++)
-        if (decided_by[i] == nid)
-            return 1;
-    return 0;
-}
-
-/* OpenSSL reads the value in front and does not ask what comes behind it. */
-static int is_whole(X509_EXTENSION *extension)
-{
-    const X509V3_EXT_METHOD *method = X509V3_EXT_get(extension);
-    const ASN1_OCTET_STRING *bytes = X509_EXTENSION_get_data(extension);
-    const unsigned char *at = ASN1_STRING_get0_data(bytes);
-    const unsigned char *end = at + ASN1_STRING_length(bytes);
-
-    if (method == NULL || method->it == NULL)
-        return 0;
-    ASN1_VALUE *value = ASN1_item_d2i(NULL, &at, end - at, ASN1_ITEM_ptr(method->it));
-    ASN1_item_free(value, ASN1_ITEM_ptr(method->it));
-    return value != NULL && at == end;
-}
-
-int cinch_rule_encoding(const cinch_suspect *s)
-{
-    for (int i = 0; i < X509_get_ext_count(s->x); i++) {
-        X509_EXTENSION *extension = X509_get_ext(s->x, i);
-        int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
-
-        if (is_decided_by(nid) && !is_whole(extension))
-            return cinch_broken(s, CINCH_RULE_ENCODING, "RFC 5280, 4.2",
-                                "its extension %s cannot be read", OBJ_nid2sn(nid));
-    }
-    return 1;
-}
-
 /* Whether a critical extension of this kind is one that is obeyed here, in this place. */
 static int is_obeyed(int nid, int is_leaf)
 {
@@ -88,6 +31,21 @@ static int is_obeyed(int nid, int is_leaf)
     }
 }
 
+/* Where it is written that the extension is critical; NULL: it need not be. */
+static const char *section_that_says_critical(int nid)
+{
+    switch (nid) {
+    case NID_policy_constraints:
+        return "RFC 5280, 4.2.1.11";
+    case NID_inhibit_any_policy:
+        return "RFC 5280, 4.2.1.14";
+    case NID_ct_precert_poison: /* no certificate, but the announcement of one */
+        return "RFC 6962, 3.1";
+    default:
+        return NULL;
+    }
+}
+
 int cinch_rule_critical(const cinch_suspect *s)
 {
     char text[64];
@@ -104,10 +62,9 @@ int cinch_rule_critical(const cinch_suspect *s)
                                 "its critical extension %s is not understood%s", text,
                                 is_obeyed(nid, 0) ? " in a certificate that issues none" : "");
         /* Where it is not critical, others pass over the limit that it sets. */
-        if (!critical && (nid == NID_policy_constraints || nid == NID_inhibit_any_policy))
-            return cinch_broken(s, CINCH_RULE_CRITICAL_EXTENSIONS,
-                                nid == NID_policy_constraints ? "RFC 5280, 4.2.1.11"
-                                                              : "RFC 5280, 4.2.1.14",
+        const char *section = critical ? NULL : section_that_says_critical(nid);
+        if (section != NULL)
+            return cinch_broken(s, CINCH_RULE_CRITICAL_EXTENSIONS, section,
                                 "its extension %s is not critical", text);
     }
     return 1;

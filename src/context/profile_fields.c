@@ -14,11 +14,17 @@ int cinch_rule_version(const cinch_suspect *s)
     static const char section[] = "RFC 5280, 4.2";
     int count = X509_get_ext_count(s->x);
     const ASN1_OBJECT *objects[MOST_EXTENSIONS];
+    const ASN1_BIT_STRING *issuer_id = NULL, *subject_id = NULL;
 
     /* Versions 1 and 2 cannot say whether they are a CA: whoever has one could issue with it. */
     if (X509_get_version(s->x) != 2)
         return cinch_broken(s, CINCH_RULE_VERSION, "RFC 5280, 4.1.2.1",
                             "it is of version %ld, not 3", X509_get_version(s->x) + 1);
+    X509_get0_uids(s->x, &issuer_id, &subject_id);
+    if (issuer_id != NULL || subject_id != NULL)
+        return cinch_broken(s, CINCH_RULE_VERSION, "RFC 5280, 4.1.2.8",
+                            "it has a unique identifier beside the name of its %s",
+                            subject_id != NULL ? "subject" : "issuer");
     if (count > MOST_EXTENSIONS)
         return cinch_broken(s, CINCH_RULE_VERSION, section, "it has %d extensions; %d are the most",
                             count, MOST_EXTENSIONS);
@@ -55,6 +61,18 @@ int cinch_rule_serial(const cinch_suspect *s)
     return 1;
 }
 
+/* Those of ECDSA and EdDSA have none: what is allowed to stand there could be anything. */
+static int has_foreign_parameters(const X509_ALGOR *algorithm)
+{
+    const ASN1_OBJECT *object = NULL;
+    int kind = V_ASN1_UNDEF, key = NID_undef;
+
+    X509_ALGOR_get0(&object, &kind, NULL, algorithm);
+    (void)OBJ_find_sigid_algs(OBJ_obj2nid(object), NULL, &key);
+    return kind != V_ASN1_UNDEF &&
+           (key == NID_X9_62_id_ecPublicKey || key == NID_ED25519 || key == NID_ED448);
+}
+
 int cinch_rule_signature(const cinch_suspect *s)
 {
     const X509_ALGOR *outside = NULL;
@@ -63,6 +81,9 @@ int cinch_rule_signature(const cinch_suspect *s)
     if (outside == NULL || X509_ALGOR_cmp(outside, X509_get0_tbs_sigalg(s->x)) != 0)
         return cinch_broken(s, CINCH_RULE_SIGNATURE, "RFC 5280, 4.1.1.2",
                             "its two fields for the signature algorithm differ");
+    if (!(s->is_anchor && !s->is_leaf) && has_foreign_parameters(outside))
+        return cinch_broken(s, CINCH_RULE_SIGNATURE, "RFC 5758, 3.2",
+                            "its signature algorithm has parameters, which this one has not");
     return 1;
 }
 
@@ -107,6 +128,44 @@ int cinch_rule_names(const cinch_suspect *s)
     return 1;
 }
 
+/* The INTEGER that stands at *AT is positive and odd; *AT is moved behind it. */
+static int is_odd_number(const unsigned char **at, const unsigned char *end)
+{
+    size_t content, header = cinch_der_header(*at, (size_t)(end - *at), &content);
+    const unsigned char *bytes = *at + header;
+
+    if (header == 0 || **at != V_ASN1_INTEGER || content == 0 || bytes[0] >= 0x80)
+        return 0;
+    *at = bytes + content;
+    return bytes[content - 1] & 1;
+}
+
+/*
+ * Modulus and exponent and nothing else, beside NULL. OpenSSL passes over signs and over what follows;
+ * with an even number nothing can be proved.
+ */
+static int is_rsa_as_written(const X509 *x)
+{
+    X509_ALGOR *algorithm = NULL;
+    const unsigned char *at = NULL;
+    int size = 0, kind = V_ASN1_UNDEF;
+    size_t content;
+
+    if (X509_PUBKEY_get0_param(NULL, &at, &size, &algorithm, X509_get_X509_PUBKEY(x)) != 1)
+        return 0;
+    X509_ALGOR_get0(NULL, &kind, NULL, algorithm);
+    if (OBJ_obj2nid(algorithm->algorithm) == NID_rsaEncryption && kind != V_ASN1_NULL)
+        return 0;
+    const unsigned char *end = at + size;
+    size_t header = cinch_der_header(at, (size_t)size, &content);
+    if (header == 0 || at[0] != 0x30 || header + content != (size_t)size)
+        return 0;
+    at += header;
+    int modulus = is_odd_number(&at, end);
+    int exponent = modulus && is_odd_number(&at, end);
+    return exponent && at == end;
+}
+
 static int check_rsa(const cinch_suspect *s, const EVP_PKEY *key)
 {
     static const char section[] = "BR, 6.1.5 and 6.1.6";
@@ -122,9 +181,13 @@ static int check_rsa(const cinch_suspect *s, const EVP_PKEY *key)
     /* With an exponent of 1 everything is its own signature. */
     int good = BN_is_odd(exponent) && !BN_is_one(exponent) && !BN_is_negative(exponent);
     BN_free(exponent);
-    return good ? 1
-                : cinch_broken(s, CINCH_RULE_KEY_KIND, section,
-                               "its RSA key has 1 or an even number for an exponent");
+    if (!good)
+        return cinch_broken(s, CINCH_RULE_KEY_KIND, section,
+                            "its RSA key has 1 or an even number for an exponent");
+    if (!is_rsa_as_written(s->x))
+        return cinch_broken(s, CINCH_RULE_KEY_KIND, "RFC 3279, 2.3.1",
+                            "its RSA key is not written as two odd numbers beside NULL");
+    return 1;
 }
 
 static int check_ec(const cinch_suspect *s, const EVP_PKEY *key)

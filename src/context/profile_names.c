@@ -57,6 +57,21 @@ int cinch_is_mailbox(const unsigned char *text, size_t size)
     return count == 1 && at > 0 && cinch_is_dns_name(text + at + 1, size - at - 1, 0);
 }
 
+/*
+ * Behind "//" stand a host and perhaps a port, up to a slash or the end. A user before the host, or a
+ * query right behind it, is read as part of the host by OpenSSL, past any name constraint.
+ */
+static int is_authority_clear(const unsigned char *text, size_t size)
+{
+    size_t i = 2;
+
+    if (size < 2 || text[0] != '/' || text[1] != '/')
+        return 1;
+    while (i < size && text[i] != '/' && text[i] != '@' && text[i] != '?' && text[i] != '#')
+        i++;
+    return i == size || text[i] == '/';
+}
+
 /* A scheme, a colon, and something behind it in visible ASCII (RFC 3986, 3). */
 static int is_uri(const unsigned char *text, size_t size)
 {
@@ -70,7 +85,7 @@ static int is_uri(const unsigned char *text, size_t size)
         if (at < colon && !is_letter_or_digit(*at) && *at != '+' && *at != '-' && *at != '.')
             return 0;
     }
-    return 1;
+    return is_authority_clear(colon + 1, (size_t)(text + size - colon - 1));
 }
 
 /* What is wrong with an alternative name; NULL: nothing. */
@@ -210,7 +225,7 @@ int cinch_rule_name_constraints(const cinch_suspect *s)
     NAME_CONSTRAINTS *nc = cinch_extension(s->x, NID_name_constraints, &there, NULL);
 
     if (!there)
-        return 1;
+        return cinch_wildcards_hold(s);
     if (nc == NULL)
         return cinch_broken(s, CINCH_RULE_NAME_CONSTRAINTS, constrained,
                             "its nameConstraints cannot be read");
@@ -226,5 +241,5 @@ int cinch_rule_name_constraints(const cinch_suspect *s)
     else
         good = check_subtrees(s, nc->permittedSubtrees) && check_subtrees(s, nc->excludedSubtrees);
     NAME_CONSTRAINTS_free(nc);
-    return good;
+    return good && cinch_wildcards_hold(s);
 }

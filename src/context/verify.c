@@ -36,6 +36,32 @@ cinch_link *cinch_link_of(const SSL *ssl)
     return ssl == NULL || place < 0 ? NULL : SSL_get_ex_data(ssl, place);
 }
 
+/* The last second of a certificate belongs to it (RFC 5280, 4.1.2.5); OpenSSL takes it away. */
+static int keep_last_second(int ok, X509_STORE_CTX *store_ctx)
+{
+    int64_t not_before, not_after;
+    int64_t now = X509_VERIFY_PARAM_get_time(X509_STORE_CTX_get0_param(store_ctx));
+    X509 *x = X509_STORE_CTX_get_current_cert(store_ctx);
+
+    if (ok || X509_STORE_CTX_get_error(store_ctx) != X509_V_ERR_CERT_HAS_EXPIRED)
+        return ok;
+    if (x == NULL || !cinch_x509_times(x, &not_before, &not_after) || now != not_after)
+        return 0;
+    X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
+    return 1;
+}
+
+/* Any policy will do (RFC 5280, 6.1.1 c). OpenSSL takes an empty set for "none" when one is required. */
+static int set_policies(X509_VERIFY_PARAM *param)
+{
+    STACK_OF(ASN1_OBJECT) *policies = sk_ASN1_OBJECT_new_null();
+    int set = policies != NULL && sk_ASN1_OBJECT_push(policies, OBJ_nid2obj(NID_any_policy)) > 0 &&
+              X509_VERIFY_PARAM_set1_policies(param, policies) == 1;
+
+    sk_ASN1_OBJECT_free(policies);
+    return set;
+}
+
 /* What is expected of the chain as a whole; 0 if any of it could not be put in force. */
 static int set_expectations(X509_STORE_CTX *store_ctx, const cinch_settings *settings, int64_t now)
 {
@@ -48,12 +74,13 @@ static int set_expectations(X509_STORE_CTX *store_ctx, const cinch_settings *set
     X509_VERIFY_PARAM_set_depth(param, settings->verify_depth);
     X509_VERIFY_PARAM_set_auth_level(param, settings->policy->level);
     X509_VERIFY_PARAM_set_time(param, (time_t)now);
+    X509_STORE_CTX_set_verify_cb(store_ctx, keep_last_second);
     /* An anchor is believed without proof, so it need not be self-signed (RFC 5280, 6.1.1 d). */
     unsigned long partial = settings->roots_only ? 0 : X509_V_FLAG_PARTIAL_CHAIN;
     if (settings->roots_only &&
         X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1)
         return 0;
-    return X509_VERIFY_PARAM_set_purpose(param, purpose) == 1 &&
+    return set_policies(param) && X509_VERIFY_PARAM_set_purpose(param, purpose) == 1 &&
            X509_VERIFY_PARAM_set_trust(param, trust) == 1 &&
            X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_TRUSTED_FIRST | partial |
                                                   X509_V_FLAG_POLICY_CHECK) == 1 &&
@@ -209,13 +236,15 @@ static int try_path(STACK_OF(X509) * sent, STACK_OF(X509) * *chain, void *arg)
 {
     const trial *t = arg;
     X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(cinch_library_context(), NULL);
+    STACK_OF(X509) *ordered = NULL;
     cinch_finding finding = {0};
     int result = -1;
 
     *chain = NULL;
-    if (ctx == NULL ||
+    if (ctx == NULL || !cinch_order_sent(t->settings->trust, sent, t->now, &ordered) ||
         X509_STORE_CTX_init(ctx, X509_STORE_CTX_get0_store(t->store_ctx),
-                            X509_STORE_CTX_get0_cert(t->store_ctx), sent) != 1 ||
+                            X509_STORE_CTX_get0_cert(t->store_ctx),
+                            ordered != NULL ? ordered : sent) != 1 ||
         X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(ctx),
                                X509_STORE_CTX_get0_param(t->store_ctx)) != 1 ||
         !set_expectations(ctx, t->settings, t->now))
@@ -229,6 +258,7 @@ static int try_path(STACK_OF(X509) * sent, STACK_OF(X509) * *chain, void *arg)
         *chain = X509_STORE_CTX_get1_chain(ctx);
 out:
     X509_STORE_CTX_free(ctx);
+    sk_X509_free(ordered);
     return result;
 }
 
@@ -244,8 +274,8 @@ static int take_another_path(X509_STORE_CTX *store_ctx, const cinch_settings *se
     if (code == X509_V_ERR_OUT_OF_MEM || code == X509_V_ERR_UNSPECIFIED)
         return 0;
     STACK_OF(X509) *chain =
-        cinch_paths_search(settings->trust, X509_STORE_CTX_get0_untrusted(store_ctx),
-                           X509_STORE_CTX_get0_chain(store_ctx), try_path, &t);
+        cinch_paths_search(settings, X509_STORE_CTX_get0_untrusted(store_ctx),
+                           X509_STORE_CTX_get0_chain(store_ctx), now, try_path, &t);
     if (chain == NULL)
         return 0;
     X509_STORE_CTX_set0_verified_chain(store_ctx, chain);
@@ -292,7 +322,7 @@ static int check_all(X509_STORE_CTX *store_ctx, cinch_link *link, SSL *ssl, int6
         return refuse(store_ctx, X509_V_ERR_UNSPECIFIED, 0, NULL);
     if (settings->skip_verification)
         return check_name(store_ctx, link) && check_access(store_ctx, link);
-    if (!cinch_profile_fits(X509_STORE_CTX_get0_cert(store_ctx),
+    if (!cinch_profile_fits(settings->trust, X509_STORE_CTX_get0_cert(store_ctx),
                             X509_STORE_CTX_get0_untrusted(store_ctx), finding))
         return refuse(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION, 0, finding->x);
     if (!verify_chain(store_ctx, settings, now) && !take_another_path(store_ctx, settings, now)) {

@@ -1,5 +1,10 @@
 /* verify_paths.c: what has one good path is accepted, whatever else was sent along. */
 #include "context/verify_paths.h"
+#include "base/certificate.h"
+#include "context/profile.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 /* A peer chooses what it sends, and so how much work this is. */
 #define MOST_ATTEMPTS 24
@@ -111,16 +116,69 @@ static int branch(search *s, const STACK_OF(X509) * sent, const STACK_OF(X509) *
     return result;
 }
 
-STACK_OF(X509) * cinch_paths_search(cinch_trust *trust, const STACK_OF(X509) * sent,
-                                    const STACK_OF(X509) * failed, cinch_path_try try_path,
-                                    void *arg)
+/* OpenSSL's measure of a signature (SSL_CTX_set_security_level(3)); what is unknown it finds out. */
+static int is_signed_weakly(X509 *x, int level)
 {
-    search s = {.trust = trust, .try_path = try_path, .arg = arg, .left = MOST_ATTEMPTS};
+    static const int least[] = {0, 80, 112, 128, 192, 256};
+    int bits;
 
-    if (trust == NULL)
+    if (level < 1 || X509_get_signature_info(x, NULL, NULL, &bits, NULL) != 1)
+        return 0;
+    return bits < least[level > 5 ? 5 : level];
+}
+
+/* X has no name constraints that rule LEAF out, whatever stands between them. */
+static int allows(const X509 *x, X509 *leaf)
+{
+    NAME_CONSTRAINTS *nc = X509_get_ext_d2i(x, NID_name_constraints, NULL, NULL);
+    int code = nc == NULL || leaf == NULL ? X509_V_OK : NAME_CONSTRAINTS_check(leaf, nc);
+
+    NAME_CONSTRAINTS_free(nc);
+    return code == X509_V_OK || code == X509_V_ERR_OUT_OF_MEM;
+}
+
+/* X can be an issuer above LEAF. Without memory it can: what matters is looked at again. */
+static int is_usable(const cinch_settings *settings, X509 *x, X509 *leaf, int64_t now)
+{
+    int64_t not_before, not_after;
+    cinch_finding finding = {0};
+
+    if (cinch_x509_times(x, &not_before, &not_after) && (now < not_before || now > not_after))
+        return 0;
+    return !is_signed_weakly(x, settings->policy->level) && allows(x, leaf) &&
+           (!cinch_profile_suspect(settings, x, 1, 0, &finding) || finding.no_memory);
+}
+
+/* SENT without the issuers that no chain can have, borrowed. NULL without memory. */
+static STACK_OF(X509) *
+    usable(const cinch_settings *settings, const STACK_OF(X509) * sent, X509 *leaf, int64_t now)
+{
+    STACK_OF(X509) *rest = sk_X509_new_null();
+
+    for (int i = 0; rest != NULL && i < sk_X509_num(sent); i++)
+        if (is_usable(settings, sk_X509_value(sent, i), leaf, now) &&
+            sk_X509_push(rest, sk_X509_value(sent, i)) <= 0) {
+            sk_X509_free(rest);
+            return NULL;
+        }
+    return rest;
+}
+
+STACK_OF(X509) * cinch_paths_search(const cinch_settings *settings, const STACK_OF(X509) * sent,
+                                    const STACK_OF(X509) * failed, int64_t now,
+                                    cinch_path_try try_path, void *arg)
+{
+    search s = {.trust = settings->trust, .try_path = try_path, .arg = arg, .left = MOST_ATTEMPTS};
+
+    if (s.trust == NULL)
         return NULL;
     int result = leaf_alone(&s, failed);
-    if (result == 0 && sk_X509_num(sent) <= MOST_SENT)
-        result = branch(&s, sent, failed);
+    if (result != 0 || sk_X509_num(sent) < 2 || sk_X509_num(sent) > MOST_SENT)
+        return result == 1 ? s.found : NULL;
+    STACK_OF(X509) *rest = usable(settings, sent, sk_X509_value(failed, 0), now);
+    if (rest == NULL)
+        return NULL;
+    result = sk_X509_num(rest) < sk_X509_num(sent) ? attempt(&s, rest) : branch(&s, sent, failed);
+    sk_X509_free(rest);
     return result == 1 ? s.found : NULL;
 }

@@ -16,11 +16,12 @@ typedef int (*cinch_path_try)(STACK_OF(X509) * sent, STACK_OF(X509) * *chain, vo
 /*
  * cinch_paths_search tries paths that do without one of the issuers in FAILED, a chain that does not
  * hold and was built from SENT, and so on with those that fail, a bounded number of times. First it
- * tries the leaf alone, if that is an anchor. Gives a chain that holds, the caller's to free; NULL if
- * none was found.
+ * tries the leaf alone, if that is an anchor. Issuers that no path can have, as they break a rule by
+ * themselves, rule the peer's name out or are not in their time NOW, are left out. Gives a chain that
+ * holds, the caller's to free; NULL if none was found.
  */
-STACK_OF(X509) * cinch_paths_search(cinch_trust *trust, const STACK_OF(X509) * sent,
-                                    const STACK_OF(X509) * failed, cinch_path_try try_path,
-                                    void *arg);
+STACK_OF(X509) * cinch_paths_search(const cinch_settings *settings, const STACK_OF(X509) * sent,
+                                    const STACK_OF(X509) * failed, int64_t now,
+                                    cinch_path_try try_path, void *arg);
 
 #endif

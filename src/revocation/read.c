@@ -86,8 +86,10 @@ static const char *unfit_extensions(cinch_crl *item)
         X509_EXTENSION *extension = X509_CRL_get_ext(item->crl, i);
         int kind = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
 
+        if (X509_EXTENSION_get_critical(extension) && kind == NID_crl_number)
+            return "has a number that is critical, which it must not be (RFC 5280, 5.2.3)";
         if (X509_EXTENSION_get_critical(extension) && kind != NID_issuing_distribution_point &&
-            kind != NID_authority_key_identifier && kind != NID_crl_number)
+            kind != NID_authority_key_identifier)
             return "has a critical extension that is not understood (RFC 5280, 5.2)";
     }
     return item->scope == NULL ? NULL : unfit_scope(item->scope);

@@ -93,6 +93,8 @@ typedef struct fault_case {
     cinch_status right;
 } fault_case;
 
+static const unsigned char spare[] = {0x03, 0x02, 0x07, 0x81};
+
 static const fault_case cases[] = {
     {"accepted", .host = "localhost", .right = CINCH_OK},
     {"another name", .host = "other.test", .right = CINCH_FAILED},
@@ -101,6 +103,12 @@ static const fault_case cases[] = {
     {"no key identifier", .leaf = {.no_aki = true}, .right = CINCH_FAILED},
     {"name constraints", .leaf = {.name_constraints = "permitted;DNS:localhost"},
      .right = CINCH_FAILED},
+    {"a wildcard over an excluded name",
+     .intermediate = {.name_constraints = "critical,excluded;DNS:a.example.test"},
+     .leaf = {.dns = {"*.example.test"}}, .host = "b.example.test", .right = CINCH_FAILED},
+    {"a bit too many", .leaf = {.no_key_usage = true, .raw = {{"keyUsage", true, spare, 4}}},
+     .right = CINCH_FAILED},
+    {"another path", .intermediate = {.no_ski = true}, .right = CINCH_FAILED},
 };
 
 static void make_question(question *q, const fault_case *c)

@@ -144,6 +144,7 @@ typedef struct pki_crl_spec {
     int reason;        /* of all the entries, as CRLReason plus 1; 0: none */
     const char *scope; /* issuingDistributionPoint in OpenSSL's syntax: "critical,onlyuser:TRUE" */
     const char *critical; /* OID of a critical extension that nobody knows */
+    bool critical_number;
     bool delta;
     bool indirect_entry; /* an entry names an issuer of its own */
     bool corrupt_signature;

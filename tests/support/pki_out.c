@@ -164,13 +164,13 @@ static void revoke_all(X509_CRL *crl, const pki_crl_spec *spec, ASN1_TIME *when)
 }
 
 /* RFC 5280, 5.2.1 and 5.2.3: both are required of a conforming list. */
-static void add_crl_extensions(X509_CRL *crl, const pki_cert *issuer, long number)
+static void add_crl_extensions(X509_CRL *crl, const pki_cert *issuer, long number, int critical)
 {
     ASN1_OCTET_STRING *id = X509_get_ext_d2i(issuer->cert, NID_subject_key_identifier, NULL, NULL);
     ASN1_INTEGER *count = ASN1_INTEGER_new();
 
     pki_need(count != NULL && ASN1_INTEGER_set(count, number) == 1, "CRL number");
-    pki_need(X509_CRL_add1_ext_i2d(crl, NID_crl_number, count, 0, X509V3_ADD_APPEND) == 1,
+    pki_need(X509_CRL_add1_ext_i2d(crl, NID_crl_number, count, critical, X509V3_ADD_APPEND) == 1,
              "CRL number");
     ASN1_INTEGER_free(count);
     if (id != NULL) {
@@ -247,7 +247,7 @@ char *pki_crl(const pki_cert *issuer, const pki_crl_spec *spec)
     if (!wanted->no_next_update)
         pki_need(X509_CRL_set1_nextUpdate(crl, until) == 1, "nextUpdate");
     revoke_all(crl, wanted, from);
-    add_crl_extensions(crl, issuer, wanted->number);
+    add_crl_extensions(crl, issuer, wanted->number, wanted->critical_number);
     add_crl_oddities(crl, wanted);
     pki_need(X509_CRL_sign(crl, issuer->key, pki_signing_digest(issuer->key, wanted->digest)) > 0,
              "CRL signature");

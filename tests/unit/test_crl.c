@@ -270,6 +270,7 @@ static void test_what_is_not_understood_is_refused_at_once(void **state)
 {
     (void)state;
     refused_list(&(pki_crl_spec){.critical = "1.3.6.1.4.1.55555.1"}, "critical extension");
+    refused_list(&(pki_crl_spec){.critical_number = true}, "a number that is critical");
     refused_list(&(pki_crl_spec){.delta = true}, "delta");
     refused_list(&(pki_crl_spec){.scope = "critical,indirectCRL:TRUE"}, "indirect");
     refused_list(&(pki_crl_spec){.scope = "critical,onlyAA:TRUE"}, "attribute certificates");

@@ -112,6 +112,13 @@ static const row rows[] = {
     {"names: a mailbox", PASSES, 0, LEAF{.dns = {"localhost"}, .email = "a.b+c@example.test"}},
     {"names: a URI that is none", RULE(SUBJECT_ALT_NAME),
      LEAF{.dns = {"localhost"}, .uri = "here"}},
+    {"names: a user before the host of a URI", RULE(SUBJECT_ALT_NAME),
+     LEAF{.dns = {"localhost"}, .uri = "https://a.test:x@b.test/"}},
+    {"names: a query behind the host of a URI", RULE(SUBJECT_ALT_NAME),
+     LEAF{.dns = {"localhost"}, .uri = "https://a.test?b"}},
+    {"names: a URI with all that may be", PASSES, 0,
+     LEAF{.dns = {"localhost"}, .uri = "https://[::1]:443/a@b?c#d"}},
+    {"names: a URI without a host", PASSES, 0, LEAF{.dns = {"localhost"}, .uri = "sip:a@b.test"}},
 
     {"constraints: a root's not critical", RULE(BASIC_CONSTRAINTS),
      ROOT{.toggle_critical = {"basicConstraints"}}},
