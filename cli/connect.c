@@ -1,5 +1,6 @@
 /* connect.c: cinch connect. */
 #include "connect.h"
+#include "checks.h"
 #include "identity.h"
 #include "json.h"
 #include "output.h"
@@ -22,8 +23,6 @@ enum {
     KEY_TIMEOUT,
     KEY_JSON,
     KEY_INSECURE,
-    KEY_CRL,
-    KEY_REQUIRE_OCSP,
     CA_MOST = 32,
 };
 
@@ -31,11 +30,14 @@ static const cli_option options[] = {
     {KEY_CA, "ca", "FILE",
      "trust only the certificates in FILE, or in a hashed directory;\n"
      "again for more"},
-    {KEY_CRL, "crl", "FILE",
+    {CLI_KEY_CRL, "crl", "FILE",
      "refuse who is on the revocation lists in FILE, or in a directory, and\n"
      "whose issuer has no current list there"},
-    {KEY_REQUIRE_OCSP, "require-ocsp", NULL,
-     "refuse a server without a good OCSP response (stapled)"},
+    CLI_OPTION_CRL_RULE,
+    CLI_OPTION_REQUIRE_OCSP,
+    CLI_OPTION_PIN,
+    CLI_OPTION_RESERVE,
+    CLI_OPTION_RELAX,
     {KEY_CERT, "cert", "FILE", "our own certificate: PEM, with or without the key, or .p12"},
     {KEY_KEY, "key", "FILE", "its key, if that is elsewhere"},
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
@@ -56,8 +58,7 @@ typedef struct connect_options {
     const char *alpn;
     const char *servername;
     const char *policy;
-    const char *crl;
-    bool require_ocsp;
+    cli_checks checks;
     long timeout; /* seconds; 0: the usual */
     bool json;
     bool quiet;
@@ -114,17 +115,11 @@ static bool take(connect_options *o, int key, int *code)
     case 'q':
         o->quiet = true;
         return true;
-    case KEY_CRL:
-        o->crl = optarg;
-        return true;
-    case KEY_REQUIRE_OCSP:
-        o->require_ocsp = true;
-        return true;
     case KEY_INSECURE:
         o->insecure = true;
         return true;
     default:
-        return false;
+        return cli_checks_take(&o->checks, me, key, code);
     }
 }
 
@@ -138,8 +133,11 @@ static int check(connect_options *o, int argc, char **argv)
         return cli_usage(me, "more than one host: %s", argv[optind + 1]);
     if (o->identity.key_file != NULL && o->identity.cert_file == NULL)
         return cli_usage(me, "--key needs --cert");
-    if (o->insecure && (o->crl != NULL || o->require_ocsp))
-        return cli_usage(me, "--insecure checks nothing, so neither --crl nor --require-ocsp");
+    if (o->insecure && (o->checks.crl != NULL || o->checks.require_ocsp || o->checks.relaxed != 0))
+        return cli_usage(me, "--insecure checks nothing, so neither --crl, --require-ocsp nor "
+                             "--relax");
+    if (cli_checks_fit(&o->checks, me, true) != 0)
+        return CLI_USAGE;
     if (!cli_split_host(argv[optind], DEFAULT_PORT, &o->host, &o->port) || o->host[0] == '\0')
         return cli_usage(me, "%s is not HOST, HOST:PORT or an https URL", argv[optind]);
     return 0;
@@ -155,10 +153,7 @@ static cinch_context *make_context(const connect_options *o, cinch_error *err)
         (void)cinch_context_policy_named(ctx, o->policy, err);
     if (o->alpn != NULL)
         (void)cinch_context_alpn(ctx, o->alpn, err);
-    if (o->crl != NULL)
-        (void)cli_crl_use(ctx, o->crl, err);
-    if (o->require_ocsp)
-        (void)cinch_context_ocsp_require(ctx, 1, err);
+    (void)cli_checks_use(&o->checks, ctx, err);
     if (o->insecure) {
         (void)cinch_context_insecure_skip_verification(ctx, 1, err);
         (void)cinch_context_insecure_skip_name(ctx, 1, err);
@@ -254,7 +249,7 @@ static int tell(const connect_options *o, const outcome *result)
 
 static int run(int argc, char **argv)
 {
-    connect_options o = {0};
+    connect_options o = {.checks = CLI_CHECKS_INIT};
     outcome result = {.err = CINCH_ERROR_INIT};
     int code = 0;
     int key;

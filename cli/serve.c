@@ -1,5 +1,6 @@
 /* serve.c: cinch serve. */
 #include "serve.h"
+#include "checks.h"
 #include "identity.h"
 #include "json.h"
 #include "output.h"
@@ -25,7 +26,6 @@ enum {
     KEY_ONCE,
     KEY_JSON,
     KEY_CA_DIR,
-    KEY_CRL,
     KEY_OCSP,
 };
 
@@ -39,10 +39,15 @@ static const cli_option options[] = {
     {KEY_CERT, "cert", "FILE", "the certificates, if the key is elsewhere"},
     {KEY_KEY, "key", "FILE", "the key"},
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
-    {KEY_CLIENT_CA, "client-ca", "FILE", "let in only clients with a certificate from this CA"},
-    {KEY_CRL, "crl", "FILE",
+    {KEY_CLIENT_CA, "client-ca", "FILE",
+     "ask clients for a certificate of this CA, or of those in a directory"},
+    CLI_OPTION_CLIENT_AUTH,
+    CLI_OPTION_ALLOW,
+    CLI_OPTION_RELAX,
+    {CLI_KEY_CRL, "crl", "FILE",
      "not those on the revocation lists in FILE, or in a directory, nor\n"
      "those whose issuer has no current list there"},
+    CLI_OPTION_CRL_RULE,
     {KEY_OCSP, "ocsp", "FILE", "staple this OCSP response (DER) for the certificate"},
     {KEY_ALPN, "alpn", "LIST", "protocols, most wanted first (http/1.1; none for --echo)"},
     {KEY_POLICY, "policy", "NAME", "which algorithms: default, modern"},
@@ -57,11 +62,11 @@ typedef struct serve_options {
     const char *directory;
     const char *listen;
     const char *client_ca;
-    const char *crl;
     const char *ocsp;
     const char *alpn;
     const char *policy;
     const char *ca_dir;
+    cli_checks checks;
     cli_identity identity;
     bool identity_option;
     bool echo;
@@ -77,7 +82,8 @@ typedef struct development {
     bool made;
 } development;
 
-static bool take(serve_options *o, int key)
+/* False for a key that is none of ours; *CODE is set if its argument is wrong. */
+static bool take(serve_options *o, int key, int *code)
 {
     switch (key) {
     case 'l':
@@ -98,9 +104,6 @@ static bool take(serve_options *o, int key)
         return true;
     case KEY_CLIENT_CA:
         o->client_ca = optarg;
-        return true;
-    case KEY_CRL:
-        o->crl = optarg;
         return true;
     case KEY_OCSP:
         o->ocsp = optarg;
@@ -124,7 +127,7 @@ static bool take(serve_options *o, int key)
         o->ca_dir = optarg;
         return true;
     default:
-        return false;
+        return cli_checks_take(&o->checks, &serve_command, key, code);
     }
 }
 
@@ -143,8 +146,12 @@ static int check(serve_options *o, int argc, char **argv)
         return cli_usage(me, "--identity has the key in it; use --cert with --key");
     if (o->identity.key_file != NULL && o->identity.cert_file == NULL)
         return cli_usage(me, "--key needs --cert");
-    if (o->crl != NULL && o->client_ca == NULL)
+    if (o->checks.crl != NULL && o->client_ca == NULL)
         return cli_usage(me, "--crl is for clients with certificates: it needs --client-ca");
+    if (o->checks.relaxed != 0 && o->client_ca == NULL)
+        return cli_usage(me, "--relax is for clients with certificates: it needs --client-ca");
+    if (cli_checks_fit(&o->checks, me, o->client_ca != NULL) != 0)
+        return CLI_USAGE;
     if (o->ocsp != NULL && o->identity.cert_file == NULL)
         return cli_usage(me, "--ocsp needs --identity or --cert");
     if (!cli_split_host(o->listen, DEFAULT_PORT, &o->host, &o->port))
@@ -171,11 +178,10 @@ static cinch_context *make_context(const serve_options *o, development *dev, ser
     if (o->alpn != NULL || !o->echo)
         (void)cinch_context_alpn(ctx, alpn, err);
     if (o->identity.cert_file != NULL || o->client_ca != NULL)
-        *watch = serve_watch_new(ctx, &o->identity, o->client_ca, o->crl, o->json, err);
+        *watch = serve_watch_new(ctx, &o->identity, o->client_ca, o->checks.crl, o->json, err);
     if (o->identity.cert_file == NULL && !cinch_error_is_set(err))
         (void)serve_development_identity(ctx, o->ca_dir, o->host, &dev->ca, &dev->made, err);
-    if (o->crl != NULL)
-        (void)cli_crl_use(ctx, o->crl, err);
+    (void)cli_checks_use(&o->checks, ctx, err);
     if (o->ocsp != NULL)
         (void)cinch_context_ocsp_file(ctx, o->ocsp, err);
     return ctx;
@@ -269,14 +275,16 @@ static void serve(const serve_options *o, cinch_error *err)
 
 static int run(int argc, char **argv)
 {
-    serve_options o = {.listen = DEFAULT_LISTEN};
+    serve_options o = {.listen = DEFAULT_LISTEN, .checks = CLI_CHECKS_INIT};
     cinch_error err = CINCH_ERROR_INIT;
     int key;
-    int code;
+    int code = 0;
 
     while ((key = cli_next(&serve_command, argc, argv)) != CLI_END) {
-        if (!take(&o, key))
+        if (!take(&o, key, &code))
             return cli_stop(key);
+        if (code != 0)
+            return code;
     }
     code = check(&o, argc, argv);
     if (code == 0) {
