@@ -50,6 +50,9 @@ cinch_staple *cinch_staple_refresh(cinch_staple *staple, X509 *leaf, X509 *issue
 size_t cinch_staple_bytes(const cinch_staple *staple, const X509 *leaf, int64_t now,
                           const unsigned char **bytes);
 
+/* cinch_staple_times tells from when until when the response holds. */
+void cinch_staple_times(const cinch_staple *staple, int64_t *from, int64_t *until);
+
 /* cinch_staple_digest identifies path and content. */
 void cinch_staple_digest(const cinch_staple *staple, unsigned char digest[32]);
 

@@ -25,6 +25,7 @@ struct cinch_staple {
     int settled;
     unsigned char digest[32];
     unsigned char leaf[32]; /* SHA-256 of the certificate that it is for */
+    int64_t this_update;
     int64_t next_update;
     unsigned char *bytes;
     size_t size;
@@ -103,6 +104,7 @@ static cinch_staple *read_staple(const char *path, X509 *leaf, X509 *issuer, int
         judge(path, verdict, &finding, err) != CINCH_OK)
         goto failed;
     staple->settled = cinch_cached_settled(staple->mark.changed_s, now);
+    staple->this_update = finding.this_update;
     staple->next_update = finding.next_update;
     staple->path = cinch_copy_text(path);
     staple->bytes = cinch_copy_bytes(content.bytes, content.size);
@@ -165,6 +167,12 @@ size_t cinch_staple_bytes(const cinch_staple *staple, const X509 *leaf, int64_t 
         return 0;
     *bytes = staple->bytes;
     return staple->size;
+}
+
+void cinch_staple_times(const cinch_staple *staple, int64_t *from, int64_t *until)
+{
+    *from = staple->this_update;
+    *until = staple->next_update;
 }
 
 void cinch_staple_digest(const cinch_staple *staple, unsigned char digest[32])
