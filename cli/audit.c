@@ -1,4 +1,5 @@
 /* audit.c: cinch audit. */
+#include "checks.h"
 #include "identity.h"
 #include "json.h"
 #include "output.h"
@@ -15,6 +16,7 @@ enum {
     KEY_PASSWORD_FILE,
     KEY_CA,
     KEY_CLIENT_CA,
+    KEY_OCSP,
     KEY_ALPN,
     KEY_POLICY,
     KEY_MIN,
@@ -39,6 +41,15 @@ static const cli_option options[] = {
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
     {KEY_CA, "ca", "FILE", "whom the client trusts, in place of the system's; again for more"},
     {KEY_CLIENT_CA, "client-ca", "FILE", "the CA whose clients the server lets in"},
+    CLI_OPTION_CLIENT_AUTH,
+    CLI_OPTION_ALLOW,
+    CLI_OPTION_RELAX,
+    {CLI_KEY_CRL, "crl", "FILE", "revocation lists, in a file or a directory"},
+    CLI_OPTION_CRL_RULE,
+    {KEY_OCSP, "ocsp", "FILE", "the OCSP response (DER) that the server staples"},
+    CLI_OPTION_REQUIRE_OCSP,
+    CLI_OPTION_PIN,
+    CLI_OPTION_RESERVE,
     {KEY_ALPN, "alpn", "LIST", "protocols, most wanted first: h2,http/1.1"},
     {KEY_POLICY, "policy", "NAME", "which algorithms: default, modern"},
     {KEY_MIN, "min", "VERSION", "the lowest protocol version: 1.0 to 1.3"},
@@ -59,6 +70,8 @@ typedef struct audit_options {
     size_t ca_count;
     cli_identity identity;
     const char *client_ca;
+    const char *ocsp;
+    cli_checks checks;
     const char *alpn;
     const char *policy;
     const char *ciphers;
@@ -112,6 +125,8 @@ static const char **text_option(audit_options *o, int key)
         return &o->identity.password_file;
     case KEY_CLIENT_CA:
         return &o->client_ca;
+    case KEY_OCSP:
+        return &o->ocsp;
     case KEY_ALPN:
         return &o->alpn;
     case KEY_POLICY:
@@ -165,8 +180,27 @@ static bool take(audit_options *o, int key, int *code)
         o->json = true;
         return true;
     default:
-        return false;
+        return cli_checks_take(&o->checks, &audit_command, key, code);
     }
+}
+
+/* What does not go with a client, or with a server. */
+static int check_side(const audit_options *o)
+{
+    const cli_command *me = &audit_command;
+
+    if (!o->client && (o->ca_count > 0 || o->insecure))
+        return cli_usage(me, "%s is for a client: add --client",
+                         o->insecure ? "--insecure" : "--ca");
+    if (!o->client && (o->checks.pin != NULL || o->checks.require_ocsp))
+        return cli_usage(me, "%s is for a client: add --client",
+                         o->checks.require_ocsp ? "--require-ocsp" : "--pin");
+    if (o->client && (o->client_ca != NULL || o->ocsp != NULL))
+        return cli_usage(me, "%s is for a server: leave out --client",
+                         o->client_ca != NULL ? "--client-ca" : "--ocsp");
+    if (o->ocsp != NULL && o->identity.cert_file == NULL)
+        return cli_usage(me, "--ocsp needs --identity or --cert");
+    return cli_checks_fit(&o->checks, me, o->client_ca != NULL);
 }
 
 static int check(const audit_options *o, int argc, char **argv)
@@ -179,12 +213,7 @@ static int check(const audit_options *o, int argc, char **argv)
         return cli_usage(me, "--identity has the key in it; use --cert with --key or --key-uri");
     if (cli_identity_check(me, &o->identity) != 0)
         return CLI_USAGE;
-    if (!o->client && (o->ca_count > 0 || o->insecure))
-        return cli_usage(me, "%s is for a client: add --client",
-                         o->insecure ? "--insecure" : "--ca");
-    if (o->client && o->client_ca != NULL)
-        return cli_usage(me, "--client-ca is for a server: leave out --client");
-    return 0;
+    return check_side(o);
 }
 
 /* What weakens is taken without a word here: it is what an audit is for. */
@@ -238,6 +267,9 @@ static cinch_context *make_context(const audit_options *o, cinch_error *err)
         (void)cinch_context_client_auth(ctx, CINCH_CLIENT_AUTH_REQUIRED, err);
     if (!cinch_error_is_set(err))
         (void)cli_identity_use(ctx, &o->identity, err);
+    (void)cli_checks_use(&o->checks, ctx, err);
+    if (o->ocsp != NULL)
+        (void)cinch_context_ocsp_file(ctx, o->ocsp, err);
     return ctx;
 }
 
@@ -342,7 +374,7 @@ static int audit(const audit_options *o)
 
 static int run(int argc, char **argv)
 {
-    audit_options o = {.level = -1};
+    audit_options o = {.level = -1, .checks = CLI_CHECKS_INIT};
     int code = 0;
     int key;
 

@@ -1,5 +1,6 @@
 /* connect.c: cinch connect. */
 #include "connect.h"
+#include "checks.h"
 #include "identity.h"
 #include "json.h"
 #include "output.h"
@@ -23,8 +24,6 @@ enum {
     KEY_TIMEOUT,
     KEY_JSON,
     KEY_INSECURE,
-    KEY_CRL,
-    KEY_REQUIRE_OCSP,
     CA_MOST = 32,
 };
 
@@ -32,11 +31,14 @@ static const cli_option options[] = {
     {KEY_CA, "ca", "FILE",
      "trust only the certificates in FILE, or in a hashed directory;\n"
      "again for more"},
-    {KEY_CRL, "crl", "FILE",
+    {CLI_KEY_CRL, "crl", "FILE",
      "refuse who is on the revocation lists in FILE, or in a directory, and\n"
      "whose issuer has no current list there"},
-    {KEY_REQUIRE_OCSP, "require-ocsp", NULL,
-     "refuse a server without a good OCSP response (stapled)"},
+    CLI_OPTION_CRL_RULE,
+    CLI_OPTION_REQUIRE_OCSP,
+    CLI_OPTION_PIN,
+    CLI_OPTION_RESERVE,
+    CLI_OPTION_RELAX,
     {KEY_CERT, "cert", "FILE", "our own certificate: PEM, with or without the key, or .p12"},
     {KEY_KEY, "key", "FILE", "its key, if that is elsewhere"},
     {KEY_KEY_URI, "key-uri", "URI",
@@ -60,8 +62,7 @@ typedef struct connect_options {
     const char *alpn;
     const char *servername;
     const char *policy;
-    const char *crl;
-    bool require_ocsp;
+    cli_checks checks;
     long timeout; /* seconds; 0: the usual */
     bool json;
     bool quiet;
@@ -121,17 +122,11 @@ static bool take(connect_options *o, int key, int *code)
     case 'q':
         o->quiet = true;
         return true;
-    case KEY_CRL:
-        o->crl = optarg;
-        return true;
-    case KEY_REQUIRE_OCSP:
-        o->require_ocsp = true;
-        return true;
     case KEY_INSECURE:
         o->insecure = true;
         return true;
     default:
-        return false;
+        return cli_checks_take(&o->checks, me, key, code);
     }
 }
 
@@ -145,8 +140,11 @@ static int check(connect_options *o, int argc, char **argv)
         return cli_usage(me, "more than one host: %s", argv[optind + 1]);
     if (cli_identity_check(me, &o->identity) != 0)
         return CLI_USAGE;
-    if (o->insecure && (o->crl != NULL || o->require_ocsp))
-        return cli_usage(me, "--insecure checks nothing, so neither --crl nor --require-ocsp");
+    if (o->insecure && (o->checks.crl != NULL || o->checks.require_ocsp || o->checks.relaxed != 0))
+        return cli_usage(me, "--insecure checks nothing, so neither --crl, --require-ocsp nor "
+                             "--relax");
+    if (cli_checks_fit(&o->checks, me, true) != 0)
+        return CLI_USAGE;
     if (!cli_split_host(argv[optind], DEFAULT_PORT, &o->host, &o->port) || o->host[0] == '\0')
         return cli_usage(me, "%s is not HOST, HOST:PORT or an https URL", argv[optind]);
     return 0;
@@ -162,10 +160,7 @@ static cinch_context *make_context(const connect_options *o, cinch_error *err)
         (void)cinch_context_policy_named(ctx, o->policy, err);
     if (o->alpn != NULL)
         (void)cinch_context_alpn(ctx, o->alpn, err);
-    if (o->crl != NULL)
-        (void)cli_crl_use(ctx, o->crl, err);
-    if (o->require_ocsp)
-        (void)cinch_context_ocsp_require(ctx, 1, err);
+    (void)cli_checks_use(&o->checks, ctx, err);
     if (o->insecure) {
         (void)cinch_context_insecure_skip_verification(ctx, 1, err);
         (void)cinch_context_insecure_skip_name(ctx, 1, err);
@@ -261,7 +256,7 @@ static int tell(const connect_options *o, const outcome *result)
 
 static int run(int argc, char **argv)
 {
-    connect_options o = {0};
+    connect_options o = {.checks = CLI_CHECKS_INIT};
     outcome result = {.err = CINCH_ERROR_INIT};
     int code = 0;
     int key;

@@ -194,9 +194,8 @@ bool cli_trust_use(cinch_context *ctx, const char *path, cinch_error *err)
 bool cli_crl_use(cinch_context *ctx, const char *path, cinch_error *err)
 {
     struct stat st;
-    cinch_status status = stat(path, &st) == 0 && S_ISDIR(st.st_mode)
-                              ? cinch_context_crl_dir(ctx, path, err)
-                              : cinch_context_crl_file(ctx, path, err);
 
-    return status == CINCH_OK && cinch_context_crl_rule(ctx, CINCH_CRL_LEAF, err) == CINCH_OK;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return cinch_context_crl_dir(ctx, path, err) == CINCH_OK;
+    return cinch_context_crl_file(ctx, path, err) == CINCH_OK;
 }

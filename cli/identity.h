@@ -34,8 +34,7 @@ bool cli_identity_use(cinch_context *ctx, const cli_identity *identity, cinch_er
 bool cli_trust_use(cinch_context *ctx, const char *path, cinch_error *err);
 
 /*
- * cli_crl_use names the revocation lists in the file or directory PATH, and requires a current one of
- * the issuer of whoever is verified.
+ * cli_crl_use names the revocation lists in the file or directory PATH.
  */
 bool cli_crl_use(cinch_context *ctx, const char *path, cinch_error *err);
 

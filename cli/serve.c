@@ -1,5 +1,6 @@
 /* serve.c: cinch serve. */
 #include "serve.h"
+#include "checks.h"
 #include "identity.h"
 #include "json.h"
 #include "output.h"
@@ -26,7 +27,6 @@ enum {
     KEY_ONCE,
     KEY_JSON,
     KEY_CA_DIR,
-    KEY_CRL,
     KEY_OCSP,
 };
 
@@ -44,10 +44,15 @@ static const cli_option options[] = {
      "the key is there, in a token (pkcs11:...) say, and so are the\n"
      "certificates without --cert"},
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
-    {KEY_CLIENT_CA, "client-ca", "FILE", "let in only clients with a certificate from this CA"},
-    {KEY_CRL, "crl", "FILE",
+    {KEY_CLIENT_CA, "client-ca", "FILE",
+     "ask clients for a certificate of this CA, or of those in a directory"},
+    CLI_OPTION_CLIENT_AUTH,
+    CLI_OPTION_ALLOW,
+    CLI_OPTION_RELAX,
+    {CLI_KEY_CRL, "crl", "FILE",
      "not those on the revocation lists in FILE, or in a directory, nor\n"
      "those whose issuer has no current list there"},
+    CLI_OPTION_CRL_RULE,
     {KEY_OCSP, "ocsp", "FILE", "staple this OCSP response (DER) for its certificate; more of them"},
     {KEY_ALPN, "alpn", "LIST", "protocols, most wanted first (http/1.1; none for --echo)"},
     {KEY_POLICY, "policy", "NAME", "which algorithms: default, modern"},
@@ -62,12 +67,12 @@ typedef struct serve_options {
     const char *directory;
     const char *listen;
     const char *client_ca;
-    const char *crl;
     const char **ocsp; /* ended by NULL */
     const char *alpn;
     const char *policy;
     const char *ca_dir;
     const char *password_file;
+    cli_checks checks;
     cli_identity *identities; /* the first one is for whoever asks for no name that is known */
     size_t identity_count;    /* 0: none is named */
     bool identity_option;
@@ -84,8 +89,11 @@ typedef struct development {
     bool made;
 } development;
 
-/* There is room for as many as there are arguments. */
-static bool take(serve_options *o, int key)
+/*
+ * There is room for as many as there are arguments. False for a key that is none of ours; *CODE is set
+ * if its argument is wrong.
+ */
+static bool take(serve_options *o, int key, int *code)
 {
     const char **ocsp = o->ocsp;
 
@@ -116,9 +124,6 @@ static bool take(serve_options *o, int key)
     case KEY_CLIENT_CA:
         o->client_ca = optarg;
         return true;
-    case KEY_CRL:
-        o->crl = optarg;
-        return true;
     case KEY_OCSP:
         while (*ocsp != NULL)
             ocsp++;
@@ -143,7 +148,7 @@ static bool take(serve_options *o, int key)
         o->ca_dir = optarg;
         return true;
     default:
-        return false;
+        return cli_checks_take(&o->checks, &serve_command, key, code);
     }
 }
 
@@ -165,8 +170,12 @@ static int check(serve_options *o, int argc, char **argv)
         return CLI_USAGE;
     if (o->identity_count == 0 && cli_identity_is_given(&o->identities[0]))
         o->identity_count = 1;
-    if (o->crl != NULL && o->client_ca == NULL)
+    if (o->checks.crl != NULL && o->client_ca == NULL)
         return cli_usage(me, "--crl is for clients with certificates: it needs --client-ca");
+    if (o->checks.relaxed != 0 && o->client_ca == NULL)
+        return cli_usage(me, "--relax is for clients with certificates: it needs --client-ca");
+    if (cli_checks_fit(&o->checks, me, o->client_ca != NULL) != 0)
+        return CLI_USAGE;
     if (o->ocsp[0] != NULL && o->identity_count == 0)
         return cli_usage(me, "--ocsp needs --identity or --cert");
     for (size_t i = 0; i < o->identity_count; i++)
@@ -195,12 +204,11 @@ static cinch_context *make_context(const serve_options *o, development *dev, ser
     if (o->alpn != NULL || !o->echo)
         (void)cinch_context_alpn(ctx, alpn, err);
     if (o->identity_count > 0 || o->client_ca != NULL)
-        *watch = serve_watch_new(ctx, o->identities, o->identity_count, o->client_ca, o->crl,
-                                 o->json, err);
+        *watch = serve_watch_new(ctx, o->identities, o->identity_count, o->client_ca,
+                                 o->checks.crl, o->json, err);
     if (o->identity_count == 0 && !cinch_error_is_set(err))
         (void)serve_development_identity(ctx, o->ca_dir, o->host, &dev->ca, &dev->made, err);
-    if (o->crl != NULL)
-        (void)cli_crl_use(ctx, o->crl, err);
+    (void)cli_checks_use(&o->checks, ctx, err);
     for (const char **ocsp = o->ocsp; *ocsp != NULL; ocsp++)
         (void)cinch_context_ocsp_file(ctx, *ocsp, err);
     return ctx;
@@ -294,18 +302,21 @@ static void serve(const serve_options *o, cinch_error *err)
 
 static int run(int argc, char **argv)
 {
-    serve_options o = {.listen = DEFAULT_LISTEN};
+    serve_options o = {.listen = DEFAULT_LISTEN, .checks = CLI_CHECKS_INIT};
     cinch_error err = CINCH_ERROR_INIT;
     int key;
-    int code;
+    int code = 0;
 
     o.identities = cli_alloc((size_t)argc * sizeof(*o.identities));
     o.ocsp = cli_alloc((size_t)argc * sizeof(*o.ocsp));
     while ((key = cli_next(&serve_command, argc, argv)) != CLI_END) {
-        if (!take(&o, key))
+        if (!take(&o, key, &code) || code != 0)
             break;
     }
-    code = key == CLI_END ? check(&o, argc, argv) : cli_stop(key);
+    if (key == CLI_END)
+        code = check(&o, argc, argv);
+    else if (code == 0)
+        code = cli_stop(key);
     if (key == CLI_END && code == 0) {
         serve(&o, &err);
         code = cli_report(&err, stderr);

@@ -1,4 +1,5 @@
 /* verify.c: cinch verify: would this chain be accepted? */
+#include "checks.h"
 #include "cli.h"
 #include "identity.h"
 #include "json.h"
@@ -19,7 +20,6 @@ enum {
     KEY_CLIENT,
     KEY_TIME,
     KEY_DEPTH,
-    KEY_RELAX,
     KEY_JSON,
     CA_MOST = 32,
     CHAIN_MOST = 1000
@@ -34,7 +34,7 @@ static const cli_option options[] = {
     {KEY_TIME, "time", "TIME",
      "at this time: 2026-01-31, 2026-01-31T12:00:00Z, or seconds since 1970"},
     {KEY_DEPTH, "depth", "N", "at most so many intermediates (10)"},
-    {KEY_RELAX, "relax", "RULE", "do not insist on this rule; again for more"},
+    CLI_OPTION_RELAX,
     {KEY_JSON, "json", NULL, "print the result as one JSON object"},
     {'q', "quiet", NULL, "print nothing if it is accepted"},
     {0},
@@ -44,7 +44,7 @@ typedef struct verify_options {
     const char *ca[CA_MOST];
     size_t ca_count;
     const char *host;
-    unsigned relaxed;
+    cli_checks checks;
     long depth;
     int64_t when;
     bool client;
@@ -59,16 +59,6 @@ typedef struct chain {
     size_t sizes[CHAIN_MOST];
     size_t count;
 } chain;
-
-static bool read_rule(verify_options *o, const char *text)
-{
-    for (int rule = 0; rule < CINCH_RULE_COUNT; rule++)
-        if (strcmp(text, cinch_rule_name((cinch_rule)rule)) == 0) {
-            o->relaxed |= 1u << rule;
-            return true;
-        }
-    return false;
-}
 
 /* "2026-01-31T12:00:00Z" as X.509 would write it, and from there to seconds. */
 static bool read_date(const char *text, int64_t *when)
@@ -138,10 +128,6 @@ static bool take(verify_options *o, int key, int *code)
         if (!cli_number(me, "--depth", optarg, 0, 100, &o->depth))
             *code = CLI_USAGE;
         return true;
-    case KEY_RELAX:
-        if (!read_rule(o, optarg))
-            *code = cli_usage(me, "--relax: there is no rule %s", optarg);
-        return true;
     case KEY_JSON:
         o->json = true;
         return true;
@@ -149,7 +135,7 @@ static bool take(verify_options *o, int key, int *code)
         o->quiet = true;
         return true;
     default:
-        return false;
+        return cli_checks_take(&o->checks, me, key, code);
     }
 }
 
@@ -217,9 +203,7 @@ static void ask(const verify_options *o, cinch_error *err)
     for (size_t i = 0; i < o->ca_count && !cinch_error_is_set(err); i++)
         (void)cli_trust_use(ctx, o->ca[i], err);
     (void)cinch_context_verify_depth(ctx, (int)o->depth, err);
-    for (int rule = 0; rule < CINCH_RULE_COUNT; rule++)
-        if (o->relaxed & 1u << rule)
-            (void)cinch_context_insecure_relax(ctx, (cinch_rule)rule, 1, err);
+    (void)cli_checks_use(&o->checks, ctx, err);
     (void)cinch_context_verify_chain(ctx, (const unsigned char *const *)c->der, c->sizes, c->count,
                                      o->host, o->when, err);
     cinch_context_free(ctx);
@@ -243,7 +227,7 @@ static void print_json(const cinch_error *err)
 
 static int run(int argc, char **argv)
 {
-    verify_options o = {.when = -1, .depth = 10};
+    verify_options o = {.when = -1, .depth = 10, .checks = CLI_CHECKS_INIT};
     cinch_error err = CINCH_ERROR_INIT;
     int key, code = 0;
 

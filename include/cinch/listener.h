@@ -4,7 +4,8 @@
  * A listener is a bound socket that yields streams. Accepting never waits for a handshake: a client
  * that connects and says nothing holds up nobody else.
  *
- * Threads: cinch_listener_accept() may be called by many threads at once on one listener, and
+ * Threads: cinch_listener_accept() may be called by many threads at once on one listener, and so may
+ * cinch_listener_accept_within() and cinch_listener_fd(), and
  * cinch_listener_stop() by any thread (and by a signal handler); the other calls by one.
  */
 #ifndef CINCH_LISTENER_H
@@ -49,6 +50,17 @@ CINCH_API CINCH_MUST_USE cinch_status cinch_listener_accept_within(cinch_listene
                                                                    int milliseconds,
                                                                    cinch_stream **stream,
                                                                    cinch_error *err);
+
+/*
+ * cinch_listener_fd gives a descriptor for a loop of the program's own (select, poll, epoll, libuv): it
+ * is readable while a client may be waiting, and for ever after cinch_listener_stop(). Then
+ * cinch_listener_accept_within() with 0 milliseconds takes one, CINCH_TIMEOUT if another thread was
+ * faster or the client is gone; the stream is the program's to make non-blocking. During a shortage of
+ * descriptors or memory it is readable now and then only, so that the loop does not turn for nothing.
+ * One descriptor stands for all addresses. Only to be waited for: never read from it, change or close
+ * it. Valid as long as LISTENER; -1 for NULL.
+ */
+CINCH_API int cinch_listener_fd(const cinch_listener *listener);
 
 /*
  * cinch_listener_stop makes every waiting and later cinch_listener_accept() return. NULL is fine.

@@ -27,7 +27,8 @@ typedef struct cinch_stream cinch_stream;
 
 /*
  * How long each kind of call may wait in all, in milliseconds; CINCH_FOREVER for no limit, 0 for
- * what is said beside it.
+ * what is said beside it. A non-blocking stream does not wait, but handshake_ms counts there as well,
+ * from the first call on: the first one after that fails with CINCH_TIMEOUT.
  */
 typedef struct cinch_timeouts {
     int connect_ms;   /* DNS and TCP together; 0 means 15,000 */

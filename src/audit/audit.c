@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "context/revocation.h"
 
 #include <openssl/err.h>
 #include <stdarg.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 
 /* More than the table has. */
-#define LARGEST 64
+#define LARGEST 96
 
 /* The result, and what it is made of. */
 typedef struct report {
@@ -107,6 +108,9 @@ cinch_settings *cinch_audit_settings(cinch_context *ctx, cinch_error *err)
     pthread_mutex_lock(&ctx->lock);
     cinch_settings *copy = cinch_settings_copy(ctx->settings, err);
     pthread_mutex_unlock(&ctx->lock);
+    /* What a connection would be made with now, not what was there when the file was named. */
+    if (copy != NULL)
+        (void)cinch_revocation_refresh(copy);
     return copy;
 }
 
@@ -118,6 +122,8 @@ cinch_status cinch_audit_look(cinch_audit_work *work, const cinch_settings *sett
 
     work->settings = settings;
     cinch_audit_rules(work);
+    cinch_audit_access(work);
+    cinch_audit_revocation(work);
     if (settings->identity != NULL)
         cinch_audit_identity(work, settings->identity);
     if (cinch_audit_policy(work, err) == CINCH_OK && cinch_audit_trust(work, err) == CINCH_OK)

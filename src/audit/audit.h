@@ -62,6 +62,11 @@ cinch_status cinch_audit_trust(cinch_audit_work *work, cinch_error *err);
 cinch_status cinch_audit_hosts(cinch_audit_work *work, cinch_error *err);
 void cinch_audit_identity(cinch_audit_work *work, const cinch_identity *identity);
 void cinch_audit_rules(cinch_audit_work *work);
+void cinch_audit_access(cinch_audit_work *work);
+void cinch_audit_revocation(cinch_audit_work *work);
+
+/* cinch_audit_must_staple looks whether IDENTITY demands a response that is not sent (RFC 7633). */
+void cinch_audit_must_staple(cinch_audit_work *work, const cinch_identity *identity);
 
 /* What is weak in a cipher suite, by the facts that OpenSSL tells about it. */
 typedef struct cinch_suite_facts {

@@ -144,4 +144,5 @@ void cinch_audit_identity(cinch_audit_work *work, const cinch_identity *identity
         look_at_names(work, identity->certificates[0]);
     look_at_strength(work, identity);
     look_at_chain(work, identity);
+    cinch_audit_must_staple(work, identity);
 }

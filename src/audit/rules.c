@@ -6,6 +6,7 @@
 #include <cinch/policy.h>
 #include <cinch/verify.h>
 
+#define RECORD_SMALL 1024
 #define LINEAGE_LONGEST (7 * 86400)
 
 static int has_wildcard(const cinch_identity *identity)
@@ -53,7 +54,8 @@ void cinch_audit_rules(cinch_audit_work *work)
 {
     const cinch_settings *s = work->settings;
 
-    if (s->skip_verification)
+    /* With pins the server's own key is still proved; access.c says what is not. */
+    if (s->skip_verification && !s->pinned)
         cinch_audit_add(work, "verification-off", NULL);
     if (s->skip_name)
         cinch_audit_add(work, "name-check-off", NULL);
@@ -61,6 +63,9 @@ void cinch_audit_rules(cinch_audit_work *work)
         cinch_audit_add(work, "key-log", NULL);
     if (s->psk != NULL && !cinch_psk_only(s))
         cinch_audit_add(work, "psk-fallback", NULL);
+    if (s->record_size < RECORD_SMALL)
+        cinch_audit_add(work, "records-small", "records have at most %d bytes of data",
+                        s->record_size);
     look_at_profile(work, s);
     if (s->is_server)
         look_at_server(work, s);

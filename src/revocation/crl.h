@@ -36,6 +36,19 @@ void cinch_crls_digest(const cinch_crls *set, unsigned char digest[32]);
 /* cinch_crls_describe writes where the lists come from: "/etc/crl.pem (2 lists), memory (1 list)". */
 char *cinch_crls_describe(const cinch_crls *set, char *buf, size_t size);
 
+/* One list of a set. */
+typedef struct cinch_crl_facts {
+    const X509_CRL *crl;
+    const char *where; /* its file, or "memory" */
+    int64_t this_update;
+    int64_t next_update; /* 0: not given */
+    int is_weak;         /* signed with a digest for which collisions can be made */
+} cinch_crl_facts;
+
+/* cinch_crls_each shows VISIT every list of SET; what it sees is valid as long as SET. */
+void cinch_crls_each(const cinch_crls *set, void (*visit)(const cinch_crl_facts *facts, void *arg),
+                     void *arg);
+
 /* What a set says of one certificate. */
 typedef enum cinch_crl_verdict {
     CINCH_CRL_FAILED,  /* it could not be found out: no memory, or something that cannot be read */

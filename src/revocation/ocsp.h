@@ -69,6 +69,9 @@ cinch_staple *cinch_staple_refresh(cinch_staple *staple, const cinch_shown_list 
 /* cinch_staple_bytes gives the response if it is in time at NOW: its size, or 0. */
 size_t cinch_staple_bytes(const cinch_staple *staple, int64_t now, const unsigned char **bytes);
 
+/* cinch_staple_times tells from when until when the response holds. */
+void cinch_staple_times(const cinch_staple *staple, int64_t *from, int64_t *until);
+
 /* cinch_staple_print gives the SHA-256 of the certificate that it is for. */
 const unsigned char *cinch_staple_print(const cinch_staple *staple);
 
@@ -107,6 +110,9 @@ int cinch_staples_of(const cinch_staples *set, const unsigned char print[32], ci
 /* cinch_staples_bytes gives one that is for LEAF and in time at NOW: its size, or 0. */
 size_t cinch_staples_bytes(const cinch_staples *set, const X509 *leaf, int64_t now,
                            const unsigned char **bytes);
+
+/* cinch_staples_at gives number INDEX, from 0; NULL beyond the last. */
+const cinch_staple *cinch_staples_at(const cinch_staples *set, size_t index);
 
 /* cinch_staples_digest identifies the content: equal digests, equal answers. 1 or 0. */
 int cinch_staples_digest(const cinch_staples *set, unsigned char digest[32]);

@@ -225,3 +225,26 @@ char *cinch_crls_describe(const cinch_crls *set, char *buf, size_t size)
     }
     return buf;
 }
+
+static void show(const cinch_crl_file *file, void (*visit)(const cinch_crl_facts *facts, void *arg),
+                 void *arg)
+{
+    for (size_t i = 0; file->lists != NULL && i < file->lists->count; i++) {
+        const cinch_crl *one = &file->lists->items[i];
+        const cinch_crl_facts facts = {.crl = one->crl,
+                                       .where = file->path == NULL ? "memory" : file->path,
+                                       .this_update = one->this_update,
+                                       .next_update = one->next_update,
+                                       .is_weak = one->is_weak};
+
+        visit(&facts, arg);
+    }
+}
+
+void cinch_crls_each(const cinch_crls *set, void (*visit)(const cinch_crl_facts *facts, void *arg),
+                     void *arg)
+{
+    for (size_t i = 0; i < set->count; i++)
+        for (size_t k = 0; k < set->sources[i].count; k++)
+            show(&set->sources[i].files[k], visit, arg);
+}

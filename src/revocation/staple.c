@@ -27,6 +27,7 @@ struct cinch_staple {
     unsigned char digest[32];
     unsigned char print[32]; /* SHA-256 of the certificate that it is for */
     X509 *leaf;
+    int64_t this_update;
     int64_t next_update;
     unsigned char *bytes;
     size_t size;
@@ -128,6 +129,7 @@ static cinch_staple *read_staple(const char *path, const cinch_shown_list *shown
     if (found == NULL)
         goto failed;
     staple->settled = cinch_cached_settled(staple->mark.changed_s, now);
+    staple->this_update = finding.this_update;
     staple->next_update = finding.next_update;
     staple->path = cinch_copy_text(path);
     staple->bytes = cinch_copy_bytes(content.bytes, content.size);
@@ -194,6 +196,12 @@ size_t cinch_staple_bytes(const cinch_staple *staple, int64_t now, const unsigne
         return 0;
     *bytes = staple->bytes;
     return staple->size;
+}
+
+void cinch_staple_times(const cinch_staple *staple, int64_t *from, int64_t *until)
+{
+    *from = staple->this_update;
+    *until = staple->next_update;
 }
 
 const unsigned char *cinch_staple_print(const cinch_staple *staple)

@@ -177,3 +177,8 @@ int cinch_staples_digest(const cinch_staples *set, unsigned char digest[32])
     EVP_MD_CTX_free(md);
     return ok;
 }
+
+const cinch_staple *cinch_staples_at(const cinch_staples *set, size_t index)
+{
+    return set != NULL && index < set->count ? set->list[index] : NULL;
+}

@@ -196,3 +196,19 @@ const char *cinch_system_text(int number, char *buf, size_t size)
         return buf;
     }
 }
+
+int cinch_system_short(int number)
+{
+    return number == EMFILE || number == ENFILE;
+}
+
+void cinch_system_fail(cinch_error *err, int number)
+{
+    if (number == EMFILE)
+        cinch_fail_remedy(err, "raise the limit of open files (`ulimit -n`, or LimitNOFILE of a "
+                               "service), or see which connections are left open");
+    if (number == ENFILE)
+        cinch_fail_remedy(err, "raise the limit of open files of the whole machine (`sysctl "
+                               "fs.file-max`), or see which program has so many");
+    cinch_fail_system(err, number);
+}

@@ -44,4 +44,10 @@ cinch_status cinch_port_parse(uint16_t *port, const char *text, int zero, cinch_
 /* cinch_system_text gives errno NUMBER in a few words, such as "connection refused". */
 const char *cinch_system_text(int number, char *buf, size_t size);
 
+/* cinch_system_short tells whether NUMBER says that no descriptor is left: EMFILE or ENFILE. */
+int cinch_system_short(int number);
+
+/* cinch_system_fail adds errno NUMBER to ERR, with the remedy if no descriptor was left. */
+void cinch_system_fail(cinch_error *err, int number);
+
 #endif

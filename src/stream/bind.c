@@ -26,19 +26,19 @@ static cinch_status resolve(cinch_answer *answer, const char *host, cinch_error 
         host = parsed.text;
     }
     /* Without a name the service has to be there; "0" stands for the port that is set later. */
+    errno = 0;
     int error = getaddrinfo(host, host == NULL ? "0" : NULL, &hints, &list);
+    int number = cinch_resolve_errno(error);
     if (error != 0 && error != EAI_MEMORY && host != NULL &&
         cinch_answer_local(answer, host, AF_INET))
         return CINCH_OK;
     if (error == EAI_MEMORY)
         return cinch_fail_memory(err, "looking for addresses to listen on");
     if (error != 0) {
-        int number = error == EAI_SYSTEM ? errno : 0;
-
-        cinch_fail(err, CINCH_CAUSE_DNS, "\"%s\" has no address to listen on",
-                   host != NULL ? host : "this machine");
+        cinch_fail(err, cinch_system_short(number) ? CINCH_CAUSE_SYSTEM : CINCH_CAUSE_DNS,
+                   "\"%s\" has no address to listen on", host != NULL ? host : "this machine");
         cinch_fail_evidence(err, "%s", gai_strerror(error));
-        cinch_fail_system(err, number);
+        cinch_system_fail(err, number);
         return CINCH_FAILED;
     }
     for (const struct addrinfo *one = list; one != NULL; one = one->ai_next) {
@@ -101,7 +101,7 @@ static cinch_status cannot_listen(const cinch_address *address, int number, cinc
                    cinch_system_text(number, words, sizeof words));
         cinch_fail_remedy(err, "look at what the system said, and at its limits");
     }
-    cinch_fail_system(err, number);
+    cinch_system_fail(err, number);
     return CINCH_FAILED;
 }
 
@@ -118,6 +118,8 @@ cinch_status cinch_listener_note(cinch_listener *listener, int fd, cinch_error *
         cinch_fail_system(err, number);
         return CINCH_FAILED;
     }
+    if (cinch_listener_ready_add(listener, fd, err) != CINCH_OK)
+        return CINCH_FAILED;
     listener->fds[listener->count] = fd;
     cinch_address_text((const struct sockaddr *)&bound, size, listener->addresses[listener->count]);
     listener->count++;
@@ -130,8 +132,10 @@ cinch_status cinch_listener_note(cinch_listener *listener, int fd, cinch_error *
 
 static void close_all(cinch_listener *listener)
 {
-    for (size_t i = 0; i < listener->count; i++)
+    for (size_t i = 0; i < listener->count; i++) {
+        cinch_listener_ready_drop(listener, listener->fds[i]);
         close(listener->fds[i]);
+    }
     listener->count = 0;
     listener->port = -1;
 }

@@ -33,7 +33,13 @@ static cinch_listener *make(cinch_context *ctx, cinch_error *err)
 
         cinch_release(listener);
         cinch_fail(err, CINCH_CAUSE_SYSTEM, "no descriptor could be had for a listener");
-        cinch_fail_system(err, number);
+        cinch_system_fail(err, number);
+        return NULL;
+    }
+    if (cinch_listener_ready_open(listener, err) != CINCH_OK) {
+        cinch_listener_ready_close(listener);
+        close(listener->stop);
+        cinch_release(listener);
         return NULL;
     }
     listener->ctx = cinch_context_ref(ctx);
@@ -51,6 +57,7 @@ void cinch_listener_free(cinch_listener *listener)
         return;
     for (size_t i = 0; i < listener->count; i++)
         close(listener->fds[i]);
+    cinch_listener_ready_close(listener);
     close(listener->stop);
     cinch_context_free(listener->ctx);
     pthread_mutex_destroy(&listener->lock);
@@ -283,11 +290,15 @@ cinch_status cinch_listener_accept_within(cinch_listener *listener, int millisec
         if (atomic_load(&listener->stopped))
             return CINCH_EOF;
         int fd = accept_one(listener, address);
+        int number = errno;
+        if (fd < 0 && kind_of(number) == SHORTAGE)
+            cinch_listener_rest(listener, SHORTAGE_MS);
+        else
+            cinch_listener_rested(listener);
         if (fd >= 0) {
             *stream = greet(listener, fd, address, deadline, err);
             return *stream != NULL ? CINCH_OK : CINCH_FAILED;
         }
-        int number = errno;
         if (kind_of(number) == BROKEN) {
             cinch_fail(err, CINCH_CAUSE_SYSTEM, "accepting a connection failed");
             cinch_fail_system(err, number);

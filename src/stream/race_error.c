@@ -144,7 +144,7 @@ cinch_status cinch_race_lost(const cinch_race *race, cinch_error *err)
                target_text(race->target, where, sizeof where),
                cinch_system_text(error, why, sizeof why));
     list_all(race, err);
-    cinch_fail_system(err, error);
+    cinch_system_fail(err, error);
     return CINCH_FAILED;
 }
 
@@ -153,12 +153,30 @@ static int answered_with(const cinch_race *race, int error)
     return race->answers[RACE_V6].error == error || race->answers[RACE_V4].error == error;
 }
 
+/* errno of the family whose question could not be asked for want of a descriptor; 0 for none. */
+static int shortage(const cinch_race *race)
+{
+    for (int i = 0; i < RACE_FAMILIES; i++)
+        if (race->answers[i].error != 0 && cinch_system_short(race->answers[i].system_error))
+            return race->answers[i].system_error;
+    return 0;
+}
+
 cinch_status cinch_race_unknown(const cinch_race *race, cinch_error *err)
 {
     const char *name = race->target->host.text;
+    char why[128];
+    int number = shortage(race);
 
     if (answered_with(race, EAI_MEMORY))
         return cinch_fail_memory(err, "resolving a name");
+    /* No name server is to blame, whatever the resolver made of it. */
+    if (number != 0) {
+        cinch_fail(err, CINCH_CAUSE_SYSTEM, "the name \"%s\" could not be looked up: %s", name,
+                   cinch_system_text(number, why, sizeof why));
+        cinch_system_fail(err, number);
+        return CINCH_FAILED;
+    }
     /* One family's certain answer says more than the other's lack of one. */
     if (answered_with(race, EAI_NONAME)) {
         cinch_fail(err, CINCH_CAUSE_DNS, "there is no host with the name \"%s\"", name);

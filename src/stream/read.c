@@ -7,7 +7,7 @@
 
 #include <poll.h>
 
-static cinch_waiting handshake_waiting(cinch_stream *stream)
+cinch_waiting cinch_stream_handshake_waiting(cinch_stream *stream)
 {
     if (!stream->started) {
         stream->started = 1;
@@ -61,7 +61,7 @@ cinch_status cinch_stream_ready(cinch_stream *stream, cinch_error *err)
 {
     if (stream->started && cinch_conn_state_now(stream->conn) != CINCH_STATE_HANDSHAKING)
         return CINCH_OK;
-    cinch_waiting waiting = handshake_waiting(stream);
+    cinch_waiting waiting = cinch_stream_handshake_waiting(stream);
 
     for (;;) {
         short events;
@@ -76,7 +76,7 @@ cinch_status cinch_stream_ready(cinch_stream *stream, cinch_error *err)
             return status;
         if (events == 0) {
             /* A peer that sends a byte now and then must not hold us up for ever. */
-            if (!stream->nonblocking && cinch_deadline_passed(waiting.deadline))
+            if (cinch_deadline_passed(waiting.deadline))
                 return cinch_stream_timed_out(stream, &waiting, err);
             continue;
         }
@@ -100,7 +100,7 @@ cinch_status cinch_stream_handshake(cinch_stream *stream, cinch_error *err)
     if (status != CINCH_OK)
         return status;
     /* A non-blocking handshake is complete for the peer only when our last part has left. */
-    cinch_waiting waiting = handshake_waiting(stream);
+    cinch_waiting waiting = cinch_stream_handshake_waiting(stream);
     return cinch_stream_send_all(stream, &waiting, err);
 }
 

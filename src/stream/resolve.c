@@ -63,6 +63,25 @@ int cinch_answer_local(cinch_answer *answer, const char *name, int family)
     return 1;
 }
 
+int cinch_resolve_errno(int error)
+{
+    int number = errno;
+
+    if (error == 0 || error == EAI_MEMORY)
+        return 0;
+    if (error == EAI_SYSTEM || cinch_system_short(number))
+        return number;
+    /*
+     * glibc says "no answer" when it could open neither /etc/hosts nor a socket, and not always leaves
+     * errno behind: whether there are descriptors is found out by taking one.
+     */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    number = fd < 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return cinch_system_short(number) ? number : 0;
+}
+
 static void ask_system(void *arg, int family, const char *name, cinch_answer *answer)
 {
     /*
@@ -73,14 +92,14 @@ static void ask_system(void *arg, int family, const char *name, cinch_answer *an
     struct addrinfo *list = NULL;
 
     (void)arg;
+    errno = 0;
     answer->error = getaddrinfo(name, NULL, &hints, &list);
+    answer->system_error = cinch_resolve_errno(answer->error);
     if (answer->error != 0 && answer->error != EAI_MEMORY &&
         cinch_answer_local(answer, name, family))
         return;
-    if (answer->error != 0) {
-        answer->system_error = answer->error == EAI_SYSTEM ? errno : 0;
+    if (answer->error != 0)
         return;
-    }
     for (const struct addrinfo *one = list; one != NULL; one = one->ai_next) {
         cinch_address address = {.size = one->ai_addrlen};
 
@@ -180,7 +199,7 @@ cinch_lookup *cinch_lookup_start(const cinch_resolver *resolver, const char *nam
         cinch_release(lookup);
         cinch_fail(err, CINCH_CAUSE_SYSTEM, "no descriptor could be had for resolving \"%s\"",
                    name);
-        cinch_fail_system(err, number);
+        cinch_system_fail(err, number);
         return NULL;
     }
     pthread_mutex_init(&lookup->lock, NULL);

@@ -13,7 +13,7 @@
 /* What is known of a name in one family, in the order in which to use it (RFC 6724). */
 typedef struct cinch_answer {
     int error;        /* 0, or EAI_... as from getaddrinfo() */
-    int system_error; /* errno where error is EAI_SYSTEM */
+    int system_error; /* errno where error is EAI_SYSTEM, or no descriptor was left; else 0 */
     size_t count;
     cinch_address list[CINCH_ADDRESSES];
 } cinch_answer;
@@ -36,6 +36,12 @@ void cinch_answer_add(cinch_answer *answer, const cinch_address *address);
  * (RFC 6761, 6.3): adds the loopback address of FAMILY and returns 1, or 0 for another name.
  */
 int cinch_answer_local(cinch_answer *answer, const char *name, int family);
+
+/*
+ * cinch_resolve_errno says what of the system was behind ERROR of getaddrinfo(), with errno as it was
+ * left by it: errno for EAI_SYSTEM, EMFILE or ENFILE if there was no descriptor left to ask with, 0.
+ */
+int cinch_resolve_errno(int error);
 
 /* cinch_resolver_system asks getaddrinfo(). */
 extern const cinch_resolver cinch_resolver_system;

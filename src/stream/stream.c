@@ -144,6 +144,14 @@ void cinch_stream_free(cinch_stream *stream)
     cinch_release(stream);
 }
 
+/* A non-blocking stream was not waiting in a call of ours when the time for its handshake ran out. */
+static int handshake_lasts_too_long(const cinch_stream *stream)
+{
+    return stream->nonblocking && stream->started &&
+           cinch_conn_state_now(stream->conn) == CINCH_STATE_HANDSHAKING &&
+           cinch_deadline_passed(stream->handshake_deadline);
+}
+
 cinch_status cinch_stream_enter(cinch_stream *stream, cinch_error *err)
 {
     if (!cinch_enter(err))
@@ -157,6 +165,11 @@ cinch_status cinch_stream_enter(cinch_stream *stream, cinch_error *err)
     }
     if (cinch_deadline_passed(stream->deadline))
         return cinch_stream_too_late(stream, err);
+    if (handshake_lasts_too_long(stream)) {
+        cinch_waiting waiting = cinch_stream_handshake_waiting(stream);
+
+        return cinch_stream_timed_out(stream, &waiting, err);
+    }
     return CINCH_OK;
 }
 

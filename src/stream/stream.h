@@ -33,7 +33,8 @@ cinch_stream *cinch_stream_around(cinch_conn *conn, int fd, int own, const char 
 
 /*
  * cinch_stream_enter is the first thing that a call on a stream does: CINCH_OK if it may go on, else
- * the status to return. ERR set already, no stream, unwrapped, or the deadline passed.
+ * the status to return. ERR set already, no stream, unwrapped, the deadline passed, or that of a
+ * handshake which nobody waits in.
  */
 cinch_status cinch_stream_enter(cinch_stream *stream, cinch_error *err);
 
@@ -73,6 +74,9 @@ typedef struct cinch_waiting {
 
 /* cinch_stream_waiting begins to wait for at most LIMIT_MS, and not beyond the stream's deadline. */
 cinch_waiting cinch_stream_waiting(const cinch_stream *stream, int limit_ms, const char *what);
+
+/* cinch_stream_handshake_waiting does so for the handshake, which it begins if it has not begun. */
+cinch_waiting cinch_stream_handshake_waiting(cinch_stream *stream);
 
 /* cinch_stream_wait waits for EVENTS on the socket; CINCH_OK, or sets ERR when the time is over. */
 cinch_status cinch_stream_wait(cinch_stream *stream, short events, const cinch_waiting *waiting,

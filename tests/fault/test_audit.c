@@ -11,6 +11,10 @@
 
 #include "pair.h"
 
+#include <cinch/psk.h>
+#include <cinch/revocation.h>
+#include <cinch/verify.h>
+
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <stdio.h>
@@ -51,18 +55,23 @@ static void my_free(void *memory, const char *file, int line)
 }
 
 static pki_cert *root, *cert;
+static char *old_list;
 
 static int set_up(void **state)
 {
     (void)state;
     root = pki_make(&(pki_spec){.cn = "Root", .is_ca = true, .not_before = -99, .not_after = -9},
                     NULL);
+    old_list = pki_crl(root, &(pki_crl_spec){.this_update = -99, .next_update = -9});
     cert = pki_make(&(pki_spec){.cn = "a",
                                 .dns = {"*.cinch-audit.net"},
                                 .digest = "sha1",
                                 .not_before = -90 * 86400L,
                                 .not_after = 86400L,
                                 .eku = "clientAuth",
+                                .raw = {{.oid = "1.3.6.1.5.5.7.1.24",
+                                         .der = (const unsigned char *)"\x30\x03\x02\x01\x05",
+                                         .der_len = 5}},
                                 .aia_ca_issuers = "http://ca.example.test/"},
                     root);
     return 0;
@@ -71,6 +80,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    free(old_list);
     pki_free(root);
     pki_free(cert);
     return 0;
@@ -91,6 +101,12 @@ static cinch_context *weak(int is_server, int with_host)
     cinch_context_identity(ctx, identity, &err);
     if (!with_host)
         pair_trust(ctx, root);
+    cinch_context_crl_pem(ctx, old_list, strlen(old_list), &err);
+    cinch_context_psk(ctx, "me", "a password, no?!", 16, 1, &err);
+    if (is_server && !with_host) {
+        cinch_context_allow(ctx, CINCH_MATCH_COMMON_NAME, "a", &err);
+        cinch_context_client_auth(ctx, CINCH_CLIENT_AUTH_OPTIONAL, &err);
+    }
     if (is_server && with_host) {
         cinch_context *host = weak(1, 0);
 
