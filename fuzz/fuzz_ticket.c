@@ -54,7 +54,7 @@ static SSL_TICKET_RETURN open_with(made *m, const void *data, size_t size)
 
     must(SSL_SESSION_set1_ticket_appdata(m->session, data, size) == 1);
     SSL_TICKET_RETURN result = cinch_resume_ticket_opened(m->p.server.conn->ssl, m->session, name,
-                                                          sizeof name, SSL_TICKET_SUCCESS, NULL);
+                                                          sizeof name, SSL_TICKET_SUCCESS_RENEW, NULL);
     ERR_clear_error();
     return result;
 }

@@ -34,6 +34,8 @@ static void look_at_server(cinch_audit_work *work, const cinch_settings *s)
         cinch_audit_add(work, "tickets-lineage",
                         "sessions can be resumed again and again for %d days",
                         cinch_ring_lineage(s->tickets) / 86400);
+    if (s->resumption && s->old_tickets && s->policy->min <= CINCH_TLS_1_2)
+        cinch_audit_add(work, "tls12-tickets", NULL);
     if (s->resumption && s->session_ids > 0 && s->policy->min <= CINCH_TLS_1_2)
         cinch_audit_add(work, "session-ids", NULL);
 }

@@ -76,6 +76,15 @@ static void keep_server_name(cinch_conn *conn)
         memcpy(conn->server_name, name, size + 1);
 }
 
+/*
+ * Whether libssl waits for bytes of the peer. Where memory ran out without a word in the error queue it
+ * says so as well, but has told the peer already that it gave up.
+ */
+static int waits(const cinch_conn *conn, int reason)
+{
+    return reason == SSL_ERROR_WANT_READ && !conn->lost_bytes && conn->alert_sent == 0;
+}
+
 /* One step of the handshake. CINCH_OK once the state is OPEN. ERR is clear. */
 static cinch_status advance(cinch_conn *conn, cinch_error *err)
 {
@@ -107,7 +116,7 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
     if (result != 1) {
         int reason = SSL_get_error(conn->ssl, result);
 
-        if (reason == SSL_ERROR_WANT_READ && !cinch_error_is_set(&local))
+        if (waits(conn, reason) && !cinch_error_is_set(&local))
             return CINCH_WANT_READ;
         cinch_conn_explain(conn, reason, &local);
     }
@@ -164,7 +173,7 @@ static cinch_status read_once(cinch_conn *conn, void *buf, size_t size, size_t *
         return CINCH_WANT_SIGNATURE;
     }
     int reason = SSL_get_error(conn->ssl, result);
-    if (result == 1 || (reason == SSL_ERROR_WANT_READ && !conn->lost_bytes)) {
+    if (result == 1 || waits(conn, reason)) {
         if (cinch_conn_look_after(conn, result == 1, &local) == CINCH_OK)
             return result == 1 ? CINCH_OK : CINCH_WANT_READ;
         *n = 0;
@@ -221,7 +230,7 @@ static cinch_status write_once(cinch_conn *conn, const void *data, size_t size, 
      * The buffer takes everything, so all that a write could wait for is the rest of a message that
      * the peer has begun.
      */
-    if (result == 1 || (reason == SSL_ERROR_WANT_READ && !conn->lost_bytes)) {
+    if (result == 1 || waits(conn, reason)) {
         if (cinch_conn_look_after(conn, 0, &local) == CINCH_OK)
             return result == 1 ? CINCH_OK : CINCH_WANT_READ;
         *n = 0;

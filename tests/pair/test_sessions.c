@@ -508,7 +508,11 @@ static void test_limit(void **state)
     ends e = make_ends();
 
     (void)state;
-    assert_int_equal(cinch_context_session_limit(e.client, 0, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_context_session_limit(e.client, 100001, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_context_session_limit(e.client, 0, NULL), CINCH_OK);
+    for (size_t i = 0; i < 2; i++)
+        assert_false(talk(e.client, e.server, hosts[0]).resumed);
+    assert_int_equal(cinch_context_session_count(e.client), 0);
     assert_int_equal(cinch_context_session_limit(e.client, 2, NULL), CINCH_OK);
     for (size_t i = 0; i < 4; i++)
         (void)talk(e.client, e.server, hosts[i]);
