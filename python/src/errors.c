@@ -54,9 +54,12 @@ static int add_ssl_error(PyObject *module, module_state *state)
     state->ssl_error = PyType_FromModuleAndSpec(module, &error_spec, PyExc_OSError);
     if (state->ssl_error == NULL)
         return -1;
+    /* The type is immutable for everybody else, as CPython's is. */
+    PyObject *names = ((PyTypeObject *)state->ssl_error)->tp_dict;
     for (size_t i = 0; i < sizeof explaining / sizeof explaining[0]; i++)
-        if (PyObject_SetAttrString(state->ssl_error, explaining[i], Py_None) < 0)
+        if (PyDict_SetItemString(names, explaining[i], Py_None) < 0)
             return -1;
+    PyType_Modified((PyTypeObject *)state->ssl_error);
     return PyModule_AddObjectRef(module, "SSLError", state->ssl_error);
 }
 

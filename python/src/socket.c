@@ -106,8 +106,9 @@ static int connect_to(module_state *state, socket_object *self)
     if (self->server_hostname != NULL && !self->server_side)
         host = PyUnicode_AsUTF8(self->server_hostname);
     cinch_conn *conn = cinch_conn_new(ctx, host, &err);
-    if (conn == NULL && err.cause == CINCH_CAUSE_NO_IDENTITY) {
-        /* As in CPython it may be there; its handshake fails. */
+    if (conn == NULL &&
+        (err.cause == CINCH_CAUSE_NO_IDENTITY || err.cause == CINCH_CAUSE_NO_HOST_NAME)) {
+        /* As in CPython it may be there. There is no handshake without a name to check, though. */
         if (self->problem == NULL)
             self->problem = PyMem_Malloc(sizeof err);
         if (self->problem == NULL)
@@ -200,10 +201,6 @@ PyObject *socket_wrap(module_state *state, context_object *context, PyObject *so
     if (check_sides(state, context, server_side) != 0 ||
         check_hostname(server_hostname, &hostname) != 0)
         return NULL;
-    if (hostname == NULL && !server_side && context->check_hostname) {
-        PyErr_SetString(PyExc_ValueError, "check_hostname requires server_hostname");
-        return NULL;
-    }
     PyObject *object = state->socket_type->tp_alloc(state->socket_type, 0);
     if (object == NULL) {
         Py_XDECREF(hostname);

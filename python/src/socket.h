@@ -17,7 +17,7 @@
 typedef struct socket_object {
     PyObject_HEAD
     context_object *context;
-    cinch_conn *conn;     /* NULL for a server without a certificate, which then has a PROBLEM */
+    cinch_conn *conn;     /* NULL where there can be no handshake: PROBLEM says why */
     cinch_error *problem;
     pthread_mutex_t lock; /* recursive; after the GIL has been released, never the other way round */
     PyObject *socket;     /* weak reference, NULL with MemoryBIOs */

@@ -180,6 +180,18 @@ static cinch_status let_go(call *c, int must)
     return status;
 }
 
+/*
+ * The peer is told by an alert why it failed. A socket that is closed with something unread in it sends a
+ * reset, which may overtake the alert: so what is here already is read and forgotten.
+ */
+static void drain(const call *c)
+{
+    unsigned char scratch[4096];
+
+    for (int i = 0; i < 16 && recv(c->fd, scratch, sizeof scratch, MSG_DONTWAIT) > 0; i++)
+        ;
+}
+
 cinch_status call_run(call *c, call_step what, void *arg, int must)
 {
     for (;;) {
@@ -189,6 +201,8 @@ cinch_status call_run(call *c, call_step what, void *arg, int must)
 
         if (c->interrupted)
             return CINCH_FAILED;
+        if (status == CINCH_FAILED && c->fd >= 0 && c->err.alert_sent != 0)
+            drain(c);
         /* The peer may have said why it hung up: what it sent is looked at before the socket's error. */
         if (status == CINCH_WANT_READ && (left == CINCH_OK || broken != 0)) {
             c->broken = 0;

@@ -691,6 +691,9 @@ static void resumption(void **state)
     cinch_tickets_free(ring);
     assert_int_equal(cinch_context_session_ids(ctx, 100, NULL), CINCH_OK);
     has(ctx, "session-ids", "TLS 1.2");
+    assert_int_equal(cinch_context_session_ids(ctx, 0, NULL), CINCH_OK);
+    assert_int_equal(cinch_context_insecure_tls12_tickets(ctx, 1, NULL), CINCH_OK);
+    has(ctx, "tls12-tickets", "TLS 1.2");
     p = cinch_policy_new("modern", NULL);
     set(ctx, p);
     has_nothing(ctx);
