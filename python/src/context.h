@@ -25,10 +25,17 @@ enum {
 };
 
 /* ssl.CERT_... */
-enum { VERIFY_NONE = 0, VERIFY_OPTIONAL = 1, VERIFY_REQUIRED = 2 };
+enum {
+    VERIFY_NONE = 0,
+    VERIFY_OPTIONAL = 1,
+    VERIFY_REQUIRED = 2
+};
 
 /* ssl.TLSVersion has two values that stand for the ends of the range. */
-enum { VERSION_LOWEST = -2, VERSION_HIGHEST = -1 };
+enum {
+    VERSION_LOWEST = -2,
+    VERSION_HIGHEST = -1
+};
 
 /* Where anchors or revocation lists come from, in the order in which they were named. */
 typedef enum source_kind {
@@ -55,8 +62,7 @@ typedef struct key_log {
 #define MOST_IDENTITIES 16
 
 typedef struct context_object {
-    PyObject_HEAD
-    int protocol;
+    PyObject_HEAD int protocol;
     int verify_mode;
     int check_hostname;
     unsigned host_flags;
@@ -83,10 +89,10 @@ typedef struct context_object {
     int identity_count;
     named_source *sources;
     size_t source_count;
-    PyObject *seen_anchors;  /* of directories: those that a chain has led to, a dict by DER */
-    cinch_context *trust;    /* has what SOURCES say, for looking at */
-    cinch_tickets *tickets;  /* one ring, whatever else changes */
-    cinch_context *built[2]; /* for clients and for servers; NULL after a change */
+    PyObject *seen_anchors; /* of directories: those that a chain has led to, a dict by DER */
+    cinch_context *trust;   /* has what SOURCES say, for looking at */
+    cinch_tickets *tickets; /* one ring, whatever else changes */
+    PyObject *built[2];     /* capsules: for clients and for servers; NULL after a change */
     /* session_stats() */
     long connect, connect_good, accept, accept_good, hits, misses;
 } context_object;
@@ -100,10 +106,11 @@ static inline context_object *as_context(PyObject *object)
 void context_changed(context_object *self);
 
 /*
- * context_build gives what connections are made from now, borrowed from SELF. NULL with an exception
- * set. The GIL is held.
+ * context_build gives what connections are made from now, as a new reference: another thread may change
+ * SELF while it is in use. NULL with an exception set. The GIL is held. context_inside looks into it.
  */
-cinch_context *context_build(module_state *state, context_object *self, int server_side);
+PyObject *context_build(module_state *state, context_object *self, int server_side);
+cinch_context *context_inside(PyObject *built);
 
 /* Makes a policy of what SELF says; NULL with ERR set. Free it with cinch_policy_free(). */
 cinch_policy *context_policy(const context_object *self, cinch_error *err);

@@ -51,6 +51,21 @@ void call_out_of_python(call *c)
     c->thread = PyEval_SaveThread();
 }
 
+void socket_hold(socket_object *self)
+{
+    /* Who waits for it must not have the GIL, which who has it may want. */
+    if (pthread_mutex_trylock(&self->lock) == 0)
+        return;
+    Py_BEGIN_ALLOW_THREADS;
+    (void)pthread_mutex_lock(&self->lock);
+    Py_END_ALLOW_THREADS;
+}
+
+void socket_let_go(socket_object *self)
+{
+    (void)pthread_mutex_unlock(&self->lock);
+}
+
 /* ---- messages, for those who look ---- */
 
 /* In libssl's way of counting, the type of the message or of the alert. */
@@ -79,16 +94,19 @@ static void show_message(int sent, int version, int type, const void *bytes, siz
     if (c == NULL || c->self != self)
         return;
     call_into_python(c);
-    PyObject *callback = self->message_callback, *owner = socket_owner_or_self(self);
-    PyObject *result = owner == NULL ? NULL
-                                     : PyObject_CallFunction(callback, "Osiiiy#", owner,
-                                                             sent ? "write" : "read", version, type,
-                                                             message_type(type, bytes, size), bytes,
-                                                             (Py_ssize_t)size);
-    if (result == NULL)
+    PyObject *callback = Py_XNewRef(self->message_callback), *owner = socket_owner_or_self(self);
+    PyObject *result =
+        callback == NULL
+            ? Py_NewRef(Py_None)
+            : PyObject_CallFunction(callback, "Osiiiy#", owner, sent ? "write" : "read", version,
+                                    type, message_type(type, bytes, size), bytes, (Py_ssize_t)size);
+    if (result == NULL && c->raised[0] == NULL)
+        PyErr_Fetch(&c->raised[0], &c->raised[1], &c->raised[2]);
+    else if (result == NULL)
         PyErr_WriteUnraisable(callback);
     Py_XDECREF(result);
-    Py_XDECREF(owner);
+    Py_DECREF(owner);
+    Py_XDECREF(callback);
     call_out_of_python(c);
 }
 
@@ -97,15 +115,16 @@ static void show_message(int sent, int version, int type, const void *bytes, siz
 /* Makes the connection itself, with what the context says now. 0, or -1 with an exception set. */
 static int connect_to(module_state *state, socket_object *self)
 {
-    cinch_context *ctx = context_build(state, self->context, self->server_side);
+    PyObject *built = context_build(state, self->context, self->server_side);
     cinch_error err = CINCH_ERROR_INIT;
     const char *host = NULL;
 
-    if (ctx == NULL)
+    if (built == NULL)
         return -1;
     if (self->server_hostname != NULL && !self->server_side)
         host = PyUnicode_AsUTF8(self->server_hostname);
-    cinch_conn *conn = cinch_conn_new(ctx, host, &err);
+    cinch_conn *conn = cinch_conn_new(context_inside(built), host, &err);
+    Py_DECREF(built);
     if (conn == NULL &&
         (err.cause == CINCH_CAUSE_NO_IDENTITY || err.cause == CINCH_CAUSE_NO_HOST_NAME)) {
         /* As in CPython it may be there. There is no handshake without a name to check, though. */
@@ -272,6 +291,7 @@ static void socket_dealloc(PyObject *object)
     Py_CLEAR(self->owner);
     Py_CLEAR(self->server_hostname);
     Py_CLEAR(self->session);
+    Py_CLEAR(self->chosen);
     Py_CLEAR(self->message_callback);
     (void)pthread_mutex_destroy(&self->lock);
     type->tp_free(object);
@@ -314,7 +334,7 @@ static int set_context(PyObject *object, PyObject *value, void *unused)
     context_object *before = self->context;
     self->context = (context_object *)Py_NewRef(value);
     /* Before the handshake it is simply the one to begin with; later it is for the SNI callback. */
-    int result = self->begun ? 0 : connect_to(state, self);
+    int result = self->used || self->begun ? 0 : connect_to(state, self);
     if (result != 0) {
         Py_DECREF(self->context);
         self->context = before;
@@ -356,9 +376,11 @@ static int set_owner(PyObject *self, PyObject *value, void *unused)
 static PyObject *get_session_reused(PyObject *self, void *unused)
 {
     (void)unused;
+    socket_hold(as_socket(self));
     const SSL *ssl = cinch_conn_openssl(as_socket(self)->conn);
-
-    return PyBool_FromLong(ssl != NULL && SSL_session_reused(ssl));
+    int reused = ssl != NULL && SSL_session_reused(ssl);
+    socket_let_go(as_socket(self));
+    return PyBool_FromLong(reused);
 }
 
 static PyGetSetDef attributes[] = {
@@ -384,12 +406,8 @@ static PyMethodDef io_methods[] = {
 static PyMethodDef methods[24];
 
 static PyType_Slot slots[] = {
-    {Py_tp_methods, methods},
-    {Py_tp_getset, attributes},
-    {Py_tp_dealloc, socket_dealloc},
-    {Py_tp_traverse, socket_traverse},
-    {Py_tp_clear, socket_clear},
-    {0, NULL},
+    {Py_tp_methods, methods},          {Py_tp_getset, attributes},  {Py_tp_dealloc, socket_dealloc},
+    {Py_tp_traverse, socket_traverse}, {Py_tp_clear, socket_clear}, {0, NULL},
 };
 
 static PyType_Spec spec = {
