@@ -78,7 +78,10 @@ typedef struct cinch_client_hello {
 typedef cinch_context *(*cinch_host_callback)(const cinch_client_hello *hello, int *refuse,
                                               void *arg);
 
-/* cinch_context_choose sets CALLBACK for the server context CTX, with ARG; NULL takes it out. */
+/*
+ * cinch_context_choose sets CALLBACK for the server context CTX, with ARG; NULL takes it out. With a
+ * callback CTX needs no identity of its own: a connection that no context is chosen for fails then.
+ */
 CINCH_API cinch_status cinch_context_choose(cinch_context *ctx, cinch_host_callback callback,
                                             void *arg, cinch_error *err);
 

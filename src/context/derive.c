@@ -265,7 +265,9 @@ static cinch_settings *settings_now(const cinch_settings *settings, cinch_trust 
     /* A session would outlive the secret; a new handshake with one is cheap. */
     if (copy->psk != NULL)
         copy->resumption = 0;
-    if (copy->is_server && copy->identity == NULL && !cinch_psk_only(copy)) {
+    /* Without one of its own all that it can do is to hand over to the context that is chosen. */
+    if (copy->is_server && copy->identity == NULL && copy->choose == NULL &&
+        !cinch_psk_only(copy)) {
         (void)cinch_fail(err, CINCH_CAUSE_NO_IDENTITY, "the server's context has no identity");
         failed = 1;
     } else if (copy->trusts_system && !copy->skip_verification && !cinch_psk_only(copy)) {

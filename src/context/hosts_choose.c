@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "context/hosts.h"
+#include "context/psk.h"
 
 #include <openssl/err.h>
 #include <stdio.h>
@@ -257,6 +258,13 @@ int cinch_hosts_choose(cinch_link *link, SSL *ssl, int *alert)
         return 0;
     if (ctx != NULL)
         return use_context(link, ssl, ctx, "", alert);
+    if (link->derived->settings->identity == NULL && !cinch_psk_only(link->derived->settings) &&
+        link->derived->settings->hosts == NULL) {
+        (void)cinch_fail(link->report, CINCH_CAUSE_NO_IDENTITY,
+                         "the callback of cinch_context_choose() gave no context, and the server's "
+                         "own has no identity");
+        return end(alert, SSL_AD_HANDSHAKE_FAILURE);
+    }
     return choose_by_name(link, ssl, asked, &name, alert);
 }
 
