@@ -24,7 +24,8 @@ static void split_level(const char *list, char *out, int *level)
     size_t at = 0;
 
     while (*list != 0) {
-        size_t size = strcspn(list, ":, ");
+        /* "DEFAULT@SECLEVEL=1" is two words. */
+        size_t first = list[0] == '@', size = first + strcspn(list + first, ":, ;@");
 
         if (strncmp(list, mark, sizeof mark - 1) == 0 && size == sizeof mark) {
             *level = list[sizeof mark - 1] - '0';
@@ -35,7 +36,7 @@ static void split_level(const char *list, char *out, int *level)
             at += size;
         }
         list += size;
-        list += strspn(list, ":, ");
+        list += strspn(list, ":, ;");
     }
     out[at] = 0;
 }

@@ -34,6 +34,30 @@ def test_default_suites_have_forward_secrecy(pki, tmp_path, config):
     assert ours["without"] == [] and ours["count"] >= 3
 
 
+LEVELS = """
+    import warnings
+    warnings.simplefilter("ignore")
+    def level_of(suites):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers(suites)
+        return context.security_level
+    def old():
+        client, server = client_context(pki), server_context(pki)
+        for context in (client, server):
+            context.set_ciphers("DEFAULT@SECLEVEL=0")
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        client.maximum_version = ssl.TLSVersion.TLSv1_1
+        return Duo(client, server).handshake().echo().client.version()
+    tell(levels=[level_of(suites) for suites in ("DEFAULT", "DEFAULT@SECLEVEL=0", "ALL:@SECLEVEL=1",
+                                                 "@SECLEVEL=3:ALL", "ALL@SECLEVEL=1:!RC4")], old=old())
+"""
+
+
+def test_levels_within_lists_of_suites_are_like_stock(pki):
+    stock, ours = both.stock(LEVELS, pki), both.ours(LEVELS, pki)
+    assert ours == stock and ours["levels"] == [2, 0, 1, 3, 1] and ours["old"] == "TLSv1.1"
+
+
 EXPLAINED = """
     context = ssl.create_default_context(cafile=f"{pki}/root.pem")
     def text_and_more(hostname, name):
