@@ -249,23 +249,53 @@ static PyObject *get_report(PyObject *self, PyObject *unused)
 
 /* ---- all of it with the connection's lock ---- */
 
-#define HELD(get)                                                                                  \
-    static PyObject *held_##get(PyObject *self, PyObject *args)                                    \
-    {                                                                                              \
-        socket_hold(as_socket(self));                                                              \
-        PyObject *result = get(self, args);                                                        \
-        socket_let_go(as_socket(self));                                                            \
-        return result;                                                                             \
-    }
+static PyObject *held(PyObject *self, PyObject *args, PyCFunction get)
+{
+    socket_hold(as_socket(self));
+    PyObject *result = get(self, args);
+    socket_let_go(as_socket(self));
+    return result;
+}
 
-HELD(get_peer_certificate)
-HELD(get_cipher)
-HELD(get_shared_ciphers)
-HELD(get_version)
-HELD(get_alpn)
-HELD(get_verified_chain)
-HELD(get_unverified_chain)
-HELD(get_report)
+static PyObject *held_get_peer_certificate(PyObject *self, PyObject *args)
+{
+    return held(self, args, get_peer_certificate);
+}
+
+static PyObject *held_get_cipher(PyObject *self, PyObject *args)
+{
+    return held(self, args, get_cipher);
+}
+
+static PyObject *held_get_shared_ciphers(PyObject *self, PyObject *args)
+{
+    return held(self, args, get_shared_ciphers);
+}
+
+static PyObject *held_get_version(PyObject *self, PyObject *args)
+{
+    return held(self, args, get_version);
+}
+
+static PyObject *held_get_alpn(PyObject *self, PyObject *args)
+{
+    return held(self, args, get_alpn);
+}
+
+static PyObject *held_get_verified_chain(PyObject *self, PyObject *args)
+{
+    return held(self, args, get_verified_chain);
+}
+
+static PyObject *held_get_unverified_chain(PyObject *self, PyObject *args)
+{
+    return held(self, args, get_unverified_chain);
+}
+
+static PyObject *held_get_report(PyObject *self, PyObject *args)
+{
+    return held(self, args, get_report);
+}
 
 static PyObject *held_get_binding(PyObject *self, PyObject *args, PyObject *kwargs)
 {
