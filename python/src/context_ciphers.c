@@ -77,10 +77,10 @@ PyObject *context_set_ciphers(context_object *self, PyObject *value)
     char plain[LONGEST_LIST];
 
     if (list == NULL)
-        return PyErr_Occurred() ? NULL
-                                : PyErr_Format(PyExc_TypeError,
-                                               "set_ciphers() argument must be str, not %s",
-                                               Py_TYPE(value)->tp_name);
+        return PyErr_Occurred()
+                   ? NULL
+                   : PyErr_Format(PyExc_TypeError, "set_ciphers() argument must be str, not %s",
+                                  Py_TYPE(value)->tp_name);
     if (strlen(list) >= sizeof plain || !means_something(list))
         return raise_plain(state->ssl_error, PYTHON_ERROR_SSL, "No cipher can be selected.");
     split_level(list, plain, &level);
@@ -132,7 +132,8 @@ PyObject *context_set_ecdh_curve(context_object *self, PyObject *name)
 static int is_wire_list(const unsigned char *wire, Py_ssize_t size)
 {
     for (Py_ssize_t at = 0; at < size; at += 1 + wire[at])
-        if (wire[at] == 0 || at + 1 + wire[at] > size || memchr(wire + at + 1, ',', wire[at]) != NULL ||
+        if (wire[at] == 0 || at + 1 + wire[at] > size ||
+            memchr(wire + at + 1, ',', wire[at]) != NULL ||
             memchr(wire + at + 1, 0, wire[at]) != NULL)
             return 0;
     return 1;

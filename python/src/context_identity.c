@@ -193,8 +193,8 @@ PyObject *context_load_cert_chain(context_object *self, PyObject *args, PyObject
         PyErr_SetString(PyExc_TypeError, "certfile should be a valid filesystem path");
     else if (from_value(certfile, "certfile", &source.file, &source.pem, &source.pem_size,
                         &hold[0]) == 0 &&
-             from_value(keyfile, "keyfile", &source.key_file, &source.key_pem,
-                        &source.key_pem_size, &hold[1]) == 0)
+             from_value(keyfile, "keyfile", &source.key_file, &source.key_pem, &source.key_pem_size,
+                        &hold[1]) == 0)
         result = load_identity(state, self, &source, &p);
     Py_XDECREF(hold[0]);
     Py_XDECREF(hold[1]);

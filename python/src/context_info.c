@@ -20,15 +20,15 @@ static PyObject *cipher_dict(const SSL_CIPHER *cipher)
     if (SSL_CIPHER_description(cipher, text, sizeof text) == NULL)
         text[0] = 0;
     text[strcspn(text, "\n")] = 0;
-    return Py_BuildValue(
-        "{s:k,s:s,s:s,s:s,s:i,s:i,s:O,s:z,s:z,s:z,s:z}", "id",
-        (unsigned long)SSL_CIPHER_get_id(cipher), "name", SSL_CIPHER_get_name(cipher), "protocol",
-        SSL_CIPHER_get_version(cipher), "description", text, "strength_bits", used, "alg_bits", bits,
-        "aead", SSL_CIPHER_is_aead(cipher) ? Py_True : Py_False, "symmetric",
-        long_name(SSL_CIPHER_get_cipher_nid(cipher)), "digest",
-        long_name(SSL_CIPHER_get_digest_nid(cipher)), "kea",
-        long_name(SSL_CIPHER_get_kx_nid(cipher)), "auth",
-        long_name(SSL_CIPHER_get_auth_nid(cipher)));
+    return Py_BuildValue("{s:k,s:s,s:s,s:s,s:i,s:i,s:O,s:z,s:z,s:z,s:z}", "id",
+                         (unsigned long)SSL_CIPHER_get_id(cipher), "name",
+                         SSL_CIPHER_get_name(cipher), "protocol", SSL_CIPHER_get_version(cipher),
+                         "description", text, "strength_bits", used, "alg_bits", bits, "aead",
+                         SSL_CIPHER_is_aead(cipher) ? Py_True : Py_False, "symmetric",
+                         long_name(SSL_CIPHER_get_cipher_nid(cipher)), "digest",
+                         long_name(SSL_CIPHER_get_digest_nid(cipher)), "kea",
+                         long_name(SSL_CIPHER_get_kx_nid(cipher)), "auth",
+                         long_name(SSL_CIPHER_get_auth_nid(cipher)));
 }
 
 /* A connection that goes nowhere, with the policy of SELF alone. NULL with ERR set. */
@@ -106,7 +106,8 @@ static int is_authority(const unsigned char *der, size_t size)
     return is;
 }
 
-typedef int (*anchor_visitor)(module_state *state, const unsigned char *der, size_t size, void *arg);
+typedef int (*anchor_visitor)(module_state *state, const unsigned char *der, size_t size,
+                              void *arg);
 
 /* Calls VISIT for all anchors. 0, or -1 with an exception set. */
 static int each_anchor(context_object *self, anchor_visitor visit, void *arg)
@@ -125,7 +126,8 @@ static int each_anchor(context_object *self, anchor_visitor visit, void *arg)
         return -1;
     }
     for (size_t i = 0; result == 0 && i < anchors->count; i++)
-        result = visit(state, anchors->certificates[i]->der, anchors->certificates[i]->der_size, arg);
+        result =
+            visit(state, anchors->certificates[i]->der, anchors->certificates[i]->der_size, arg);
     while (result == 0 && self->seen_anchors != NULL &&
            PyDict_Next(self->seen_anchors, &at, &key, &value)) {
         int known = 0;

@@ -64,9 +64,8 @@ static cinch_status add_source(context_object *self, source_kind kind, const voi
         self->sources = more;
     if (more == NULL || copy == NULL) {
         PyMem_Free(copy);
-        *err = (cinch_error){.status = CINCH_FAILED,
-                             .category = CINCH_CATEGORY_MEMORY,
-                             .cause = CINCH_CAUSE_MEMORY};
+        *err = (cinch_error){
+            .status = CINCH_FAILED, .category = CINCH_CATEGORY_MEMORY, .cause = CINCH_CAUSE_MEMORY};
         return CINCH_FAILED;
     }
     memcpy(copy, bytes, size);
@@ -133,9 +132,8 @@ static PyObject *read_file(const char *path)
         (void)PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
     } else {
         bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)state.st_size);
-        size_t got = bytes == NULL
-                         ? 0
-                         : fread(PyBytes_AS_STRING(bytes), 1, (size_t)state.st_size, file);
+        size_t got =
+            bytes == NULL ? 0 : fread(PyBytes_AS_STRING(bytes), 1, (size_t)state.st_size, file);
         if (bytes != NULL && ferror(file)) {
             (void)PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
             Py_CLEAR(bytes);
@@ -165,7 +163,8 @@ static int load_file(module_state *state, context_object *self, const char *path
     Py_DECREF(bytes);
     if (count > 0)
         return 0;
-    (void)raise_named(state, "X509", "PEM_LIB", "PEM lib", cinch_error_is_set(&again) ? &again : &err);
+    (void)raise_named(state, "X509", "PEM_LIB", "PEM lib",
+                      cinch_error_is_set(&again) ? &again : &err);
     return -1;
 }
 
@@ -197,7 +196,8 @@ static int load_data(module_state *state, context_object *self, PyObject *data)
         const char *text = PyUnicode_AsUTF8AndSize(data, &size);
 
         if (text == NULL || !PyUnicode_IS_ASCII(data)) {
-            PyErr_SetString(PyExc_TypeError, "cadata should be an ASCII string or a bytes-like object");
+            PyErr_SetString(PyExc_TypeError,
+                            "cadata should be an ASCII string or a bytes-like object");
             return -1;
         }
         if (size == 0) {

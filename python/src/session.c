@@ -2,8 +2,7 @@
 #include "socket.h"
 
 typedef struct session_object {
-    PyObject_HEAD
-    context_object *context;
+    PyObject_HEAD context_object *context;
     cinch_session *session; /* of a client; NULL for one of a server, which can only be looked at */
     SSL_SESSION *ssl_session;
 } session_object;

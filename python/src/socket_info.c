@@ -134,8 +134,7 @@ static PyObject *chain_list(module_state *state, const STACK_OF(X509) * chain, X
     int count = chain == NULL ? 0 : sk_X509_num(chain);
 
     for (int i = first == NULL ? 0 : -1; list != NULL && i < count; i++) {
-        PyObject *item =
-            with_der(state, i < 0 ? first : sk_X509_value(chain, i), certificate_new);
+        PyObject *item = with_der(state, i < 0 ? first : sk_X509_value(chain, i), certificate_new);
 
         if (item == NULL || PyList_Append(list, item) != 0)
             Py_CLEAR(list);
@@ -236,11 +235,12 @@ static PyObject *get_report(PyObject *self, PyObject *unused)
         report = Py_BuildValue(
             "{s:s,s:i,s:s,s:i,s:s,s:s,s:s,s:s,s:s,s:O,s:O,s:O,s:O,s:L,s:L,s:L}", "version",
             p->version, "version_number", p->version_number, "cipher", p->cipher, "cipher_bits",
-            p->cipher_bits, "group", p->group, "signature_algorithm", p->signature_algorithm, "alpn",
-            p->alpn, "server_name", p->server_name, "host", p->host == NULL ? "" : p->host, "resumed",
-            p->resumed ? Py_True : Py_False, "verified", p->verified ? Py_True : Py_False, "chain",
-            chain, "sent", sent, "hello_us", (long long)p->timing.hello_us, "certificate_us",
-            (long long)p->timing.certificate_us, "finished_us", (long long)p->timing.finished_us);
+            p->cipher_bits, "group", p->group, "signature_algorithm", p->signature_algorithm,
+            "alpn", p->alpn, "server_name", p->server_name, "host", p->host == NULL ? "" : p->host,
+            "resumed", p->resumed ? Py_True : Py_False, "verified",
+            p->verified ? Py_True : Py_False, "chain", chain, "sent", sent, "hello_us",
+            (long long)p->timing.hello_us, "certificate_us", (long long)p->timing.certificate_us,
+            "finished_us", (long long)p->timing.finished_us);
     Py_XDECREF(chain);
     Py_XDECREF(sent);
     cinch_peer_free(p);
