@@ -207,11 +207,14 @@ PyObject *socket_write(PyObject *object, PyObject *data)
 
 PyObject *socket_pending(PyObject *object, PyObject *unused)
 {
-    const SSL *ssl = cinch_conn_openssl(as_socket(object)->conn);
+    socket_object *self = as_socket(object);
 
     (void)unused;
-    return PyLong_FromSize_t((ssl == NULL ? 0 : (size_t)SSL_pending(ssl)) +
-                             as_socket(object)->kept_size);
+    socket_hold(self);
+    const SSL *ssl = cinch_conn_openssl(self->conn);
+    size_t count = (ssl == NULL ? 0 : (size_t)SSL_pending(ssl)) + self->kept_size;
+    socket_release(self);
+    return PyLong_FromSize_t(count);
 }
 
 /* ---- the end ---- */
