@@ -270,10 +270,10 @@ static void set_defaults(context_object *self, int protocol)
     self->num_tickets = 2;
     self->verify_flags = X509_V_FLAG_TRUSTED_FIRST;
     self->host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+    /* SSL_OP_SINGLE_DH_USE and SSL_OP_SINGLE_ECDH_USE say nothing any more: it is always so. */
     self->options = (SSL_OP_ALL & ~SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS) | SSL_OP_NO_SSLv3 |
-                    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE |
-                    SSL_OP_SINGLE_ECDH_USE | SSL_OP_ENABLE_MIDDLEBOX_COMPAT |
-                    SSL_OP_IGNORE_UNEXPECTED_EOF;
+                    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                    SSL_OP_ENABLE_MIDDLEBOX_COMPAT | SSL_OP_IGNORE_UNEXPECTED_EOF;
     if (protocol == PROTOCOL_TLS_CLIENT) {
         self->verify_mode = VERIFY_REQUIRED;
         self->check_hostname = 1;

@@ -77,7 +77,6 @@ static int message_type(int type, const unsigned char *bytes, size_t size)
     case SSL3_RT_ALERT:
         return size >= 2 ? bytes[1] : -1;
     case SSL3_RT_HEADER:
-        return size >= 1 ? bytes[0] : -1;
     case SSL3_RT_HANDSHAKE:
     case SSL3_RT_INNER_CONTENT_TYPE:
         return size >= 1 ? bytes[0] : -1;
