@@ -421,9 +421,7 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-static pthread_once_t attributes_once = PTHREAD_ONCE_INIT;
-
-/* The attributes are described in two files; a type wants one list, the same in every interpreter. */
+/* The attributes are described in two files; a type wants one list. */
 static void gather_attributes(void)
 {
     size_t n = 0;
@@ -436,7 +434,7 @@ static void gather_attributes(void)
 
 int add_contexts(PyObject *module, module_state *state)
 {
-    (void)pthread_once(&attributes_once, gather_attributes);
+    gather_attributes();
     state->context_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
     return state->context_type == NULL ? -1 : PyModule_AddType(module, state->context_type);
 }

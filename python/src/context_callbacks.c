@@ -53,9 +53,8 @@ static int alert_of(PyObject *answer, PyObject *callback)
  * Asks the callback of the context that SELF began with. The context that it puts in place brings all
  * its rules with it: certificates, whether clients are asked for theirs, versions, sessions.
  */
-static cinch_context *ask(call *c, const char *name, int *refuse)
+static cinch_context *ask(module_state *state, socket_object *self, const char *name, int *refuse)
 {
-    socket_object *self = c->self;
     context_object *first = (context_object *)Py_NewRef((PyObject *)self->context);
     PyObject *callback = first->sni_callback, *owner = socket_owner_or_self(self);
     PyObject *text = name[0] == 0 ? Py_NewRef(Py_None) : PyUnicode_FromString(name);
@@ -75,13 +74,8 @@ static cinch_context *ask(call *c, const char *name, int *refuse)
         Py_DECREF(callback);
     }
     if (*refuse == 0 && self->context != first) {
-        /* A copy, which nobody else frees or changes before the call is over. */
-        cinch_context_free(c->chosen);
-        c->chosen = cinch_context_dup(context_build(c->state, self->context, 1), NULL);
-        chosen = c->chosen;
+        chosen = context_build(state, self->context, 1);
         if (chosen == NULL) {
-            if (!PyErr_Occurred())
-                (void)PyErr_NoMemory();
             PyErr_WriteUnraisable(first->sni_callback);
             *refuse = SSL_AD_INTERNAL_ERROR;
         }
@@ -101,7 +95,7 @@ cinch_context *context_choose(const cinch_client_hello *hello, int *refuse, void
     if (c == NULL)
         return NULL;
     call_into_python(c);
-    chosen = ask(c, hello->server_name, refuse);
+    chosen = ask(c->state, c->self, hello->server_name, refuse);
     call_out_of_python(c);
     return chosen;
 }

@@ -9,7 +9,6 @@
 typedef struct password {
     PyObject *given; /* text, bytes or a callable; NULL for none */
     int failed;      /* the callable raised something, or its answer is of no use */
-    PyThreadState *thread;
 } password;
 
 /* Writes VALUE, text or bytes, to BUF. Its length, or -1 with an exception set. */
@@ -42,11 +41,11 @@ static int password_bytes(PyObject *value, char *buf, size_t size, const char *b
 /* Called by libcinch without the GIL, at most once. */
 static int ask_password(char *buf, size_t size, const char *what, void *arg)
 {
+    PyGILState_STATE gil = PyGILState_Ensure();
     password *p = arg;
     int length = -1;
 
     (void)what;
-    PyEval_RestoreThread(p->thread);
     if (PyCallable_Check(p->given)) {
         PyObject *value = PyObject_CallNoArgs(p->given);
 
@@ -57,7 +56,7 @@ static int ask_password(char *buf, size_t size, const char *what, void *arg)
         length = password_bytes(p->given, buf, size, "password should be a string or callable");
     }
     p->failed = length < 0;
-    p->thread = PyEval_SaveThread();
+    PyGILState_Release(gil);
     return length;
 }
 
@@ -150,9 +149,9 @@ static PyObject *load_identity(module_state *state, context_object *self,
     cinch_error err = CINCH_ERROR_INIT;
     cinch_identity *identity;
 
-    p->thread = PyEval_SaveThread();
+    Py_BEGIN_ALLOW_THREADS;
     identity = cinch_identity_load(source, &err);
-    PyEval_RestoreThread(p->thread);
+    Py_END_ALLOW_THREADS;
     if (p->failed) {
         cinch_identity_free(identity);
         return NULL;
@@ -175,7 +174,7 @@ PyObject *context_load_cert_chain(context_object *self, PyObject *args, PyObject
     PyObject *certfile, *keyfile = Py_None, *given = Py_None, *hold[2] = {NULL, NULL},
                         *result = NULL;
     cinch_identity_source source = {0};
-    password p = {NULL, 0, NULL};
+    password p = {NULL, 0};
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:load_cert_chain", names, &certfile,
                                      &keyfile, &given))

@@ -161,12 +161,13 @@ static PyObject *look_at(module_state *state, socket_object *sock, SSL_SESSION *
     return make(state, sock, NULL, session);
 }
 
-static PyObject *get_session(PyObject *object)
+PyObject *socket_get_session(PyObject *object, void *unused)
 {
     module_state *state = state_of_type(Py_TYPE(object));
     socket_object *self = as_socket(object);
     cinch_error err = CINCH_ERROR_INIT;
 
+    (void)unused;
     if (!self->done)
         Py_RETURN_NONE;
     const SSL *ssl = cinch_conn_openssl(self->conn);
@@ -194,15 +195,6 @@ static PyObject *get_session(PyObject *object)
     if (copy == NULL)
         return raise_cinch(state, &err);
     return make(state, self, copy, cinch_session_openssl(copy));
-}
-
-PyObject *socket_get_session(PyObject *object, void *unused)
-{
-    (void)unused;
-    socket_hold(as_socket(object));
-    PyObject *session = get_session(object);
-    socket_release(as_socket(object));
-    return session;
 }
 
 int socket_set_session(PyObject *object, PyObject *value, void *unused)

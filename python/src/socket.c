@@ -32,7 +32,6 @@ void call_begin(call *c, module_state *state, socket_object *self)
 void call_end(call *c)
 {
     innermost = c->outer;
-    cinch_context_free(c->chosen);
     (void)pthread_mutex_unlock(&c->self->lock);
     PyEval_RestoreThread(c->thread);
 }
@@ -50,20 +49,6 @@ void call_into_python(call *c)
 void call_out_of_python(call *c)
 {
     c->thread = PyEval_SaveThread();
-}
-
-void socket_hold(socket_object *self)
-{
-    if (pthread_mutex_trylock(&self->lock) == 0)
-        return;
-    PyThreadState *thread = PyEval_SaveThread();
-    (void)pthread_mutex_lock(&self->lock);
-    PyEval_RestoreThread(thread);
-}
-
-void socket_release(socket_object *self)
-{
-    (void)pthread_mutex_unlock(&self->lock);
 }
 
 /* ---- messages, for those who look ---- */
@@ -370,11 +355,9 @@ static int set_owner(PyObject *self, PyObject *value, void *unused)
 static PyObject *get_session_reused(PyObject *self, void *unused)
 {
     (void)unused;
-    socket_hold(as_socket(self));
     const SSL *ssl = cinch_conn_openssl(as_socket(self)->conn);
-    int reused = ssl != NULL && SSL_session_reused(ssl);
-    socket_release(as_socket(self));
-    return PyBool_FromLong(reused);
+
+    return PyBool_FromLong(ssl != NULL && SSL_session_reused(ssl));
 }
 
 static PyGetSetDef attributes[] = {
@@ -412,9 +395,7 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-static pthread_once_t methods_once = PTHREAD_ONCE_INIT;
-
-static void gather_methods(void)
+int add_sockets(PyObject *module, module_state *state)
 {
     size_t n = 0;
 
@@ -422,11 +403,6 @@ static void gather_methods(void)
         methods[n++] = *m;
     for (const PyMethodDef *m = socket_info_methods; m->ml_name != NULL; m++)
         methods[n++] = *m;
-}
-
-int add_sockets(PyObject *module, module_state *state)
-{
-    (void)pthread_once(&methods_once, gather_methods);
     state->socket_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
     return state->socket_type == NULL ? -1 : PyModule_AddType(module, state->socket_type);
 }

@@ -59,12 +59,11 @@ typedef struct call {
     module_state *state;
     struct call *outer; /* a callback may use another connection */
     PyThreadState *thread;
-    int fd;                /* -1 with MemoryBIOs */
-    int waits;             /* the socket is not non-blocking */
-    int64_t deadline;      /* of the monotonic clock in microseconds, -1 for none */
-    int broken;            /* errno, once the socket gave up */
-    int interrupted;       /* a signal's handler has raised an exception */
-    cinch_context *chosen; /* for a server name, kept while another thread may change its origin */
+    int fd;           /* -1 with MemoryBIOs */
+    int waits;        /* the socket is not non-blocking */
+    int64_t deadline; /* of the monotonic clock in microseconds, -1 for none */
+    int broken;       /* errno, once the socket gave up */
+    int interrupted;  /* a signal's handler has raised an exception */
     cinch_error err;
 } call;
 
@@ -104,12 +103,6 @@ PyObject *call_raise(const call *c, cinch_status status, const char *what);
 
 /* socket.c */
 socket_object *socket_of(const SSL *ssl); /* NULL for one that is not ours */
-/*
- * socket_hold has the lock and the GIL at the end, for a look at what another thread may be changing. It
- * waits for the lock without the GIL.
- */
-void socket_hold(socket_object *self);
-void socket_release(socket_object *self);
 PyObject *socket_owner_or_self(socket_object *self);
 
 /* socket_io.c */

@@ -247,77 +247,19 @@ static PyObject *get_report(PyObject *self, PyObject *unused)
     return report;
 }
 
-/* ---- all of these look at what another thread may be changing ---- */
-
-/* What METHOD gives of SELF while no other thread drives the connection. */
-static PyObject *alone(PyObject *self, PyCFunction method, PyObject *args)
-{
-    socket_hold(as_socket(self));
-    PyObject *result = method(self, args);
-    socket_release(as_socket(self));
-    return result;
-}
-
-static PyObject *getpeercert(PyObject *self, PyObject *args)
-{
-    return alone(self, get_peer_certificate, args);
-}
-
-static PyObject *cipher(PyObject *self, PyObject *unused)
-{
-    return alone(self, get_cipher, unused);
-}
-
-static PyObject *shared_ciphers(PyObject *self, PyObject *unused)
-{
-    return alone(self, get_shared_ciphers, unused);
-}
-
-static PyObject *version(PyObject *self, PyObject *unused)
-{
-    return alone(self, get_version, unused);
-}
-
-static PyObject *selected_alpn_protocol(PyObject *self, PyObject *unused)
-{
-    return alone(self, get_alpn, unused);
-}
-
-static PyObject *verified_chain(PyObject *self, PyObject *unused)
-{
-    return alone(self, get_verified_chain, unused);
-}
-
-static PyObject *unverified_chain(PyObject *self, PyObject *unused)
-{
-    return alone(self, get_unverified_chain, unused);
-}
-
-static PyObject *report(PyObject *self, PyObject *unused)
-{
-    return alone(self, get_report, unused);
-}
-
-static PyObject *channel_binding(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-    socket_hold(as_socket(self));
-    PyObject *result = get_binding(self, args, kwargs);
-    socket_release(as_socket(self));
-    return result;
-}
-
 #define CALL(f) ((PyCFunction)(void (*)(void))(f))
 
 PyMethodDef socket_info_methods[] = {
-    {"getpeercert", getpeercert, METH_VARARGS, NULL},
-    {"get_channel_binding", CALL(channel_binding), METH_VARARGS | METH_KEYWORDS, NULL},
-    {"cipher", cipher, METH_NOARGS, NULL},
-    {"shared_ciphers", shared_ciphers, METH_NOARGS, NULL},
-    {"version", version, METH_NOARGS, NULL},
-    {"selected_alpn_protocol", selected_alpn_protocol, METH_NOARGS, NULL},
+    {"getpeercert", get_peer_certificate, METH_VARARGS, NULL},
+    {"get_channel_binding", CALL(get_binding), METH_VARARGS | METH_KEYWORDS, NULL},
+    {"cipher", get_cipher, METH_NOARGS, NULL},
+    {"shared_ciphers", get_shared_ciphers, METH_NOARGS, NULL},
+    {"version", get_version, METH_NOARGS, NULL},
+    {"selected_alpn_protocol", get_alpn, METH_NOARGS, NULL},
     {"compression", get_compression, METH_NOARGS, NULL},
-    {"get_verified_chain", verified_chain, METH_NOARGS, NULL},
-    {"get_unverified_chain", unverified_chain, METH_NOARGS, NULL},
-    {"report", report, METH_NOARGS, "report()\n--\n\nWhat was agreed and who is there, as a dict."},
+    {"get_verified_chain", get_verified_chain, METH_NOARGS, NULL},
+    {"get_unverified_chain", get_unverified_chain, METH_NOARGS, NULL},
+    {"report", get_report, METH_NOARGS,
+     "report()\n--\n\nWhat was agreed and who is there, as a dict."},
     {NULL, NULL, 0, NULL},
 };

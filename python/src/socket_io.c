@@ -208,14 +208,11 @@ PyObject *socket_write(PyObject *object, PyObject *data)
 
 PyObject *socket_pending(PyObject *object, PyObject *unused)
 {
-    socket_object *self = as_socket(object);
+    const SSL *ssl = cinch_conn_openssl(as_socket(object)->conn);
 
     (void)unused;
-    socket_hold(self);
-    const SSL *ssl = cinch_conn_openssl(self->conn);
-    size_t count = (ssl == NULL ? 0 : (size_t)SSL_pending(ssl)) + self->kept_size;
-    socket_release(self);
-    return PyLong_FromSize_t(count);
+    return PyLong_FromSize_t((ssl == NULL ? 0 : (size_t)SSL_pending(ssl)) +
+                             as_socket(object)->kept_size);
 }
 
 /* ---- the end ---- */
