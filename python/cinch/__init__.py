@@ -11,7 +11,7 @@ CINCH_PYTHON=1 in the environment where the package is installed.
 import sys
 
 __version__ = "0.1.0"
-__all__ = ["install", "status", "__version__"]
+__all__ = ["audit", "install", "report", "status", "__version__"]
 
 
 def install():
@@ -34,6 +34,29 @@ def install():
 def status():
     """Tells whether ssl is on libcinch here, and with which versions."""
     return Status()
+
+
+def report(sock):
+    """What was agreed on SOCK, an ssl.SSLSocket or ssl.SSLObject, and who is there: a dict.
+
+    version, cipher, cipher_bits, group, signature_algorithm, alpn, server_name, host, resumed, verified,
+    chain (as it was verified) and sent (as it came), both of Certificates, and times of the handshake in
+    microseconds. What is not known is empty. ValueError if there is no connection, TypeError if it is not
+    on libcinch.
+    """
+    inner = _inside(sock, "_sslobj")
+    if inner is None:
+        raise ValueError("there is no TLS connection on this socket")
+    return _method(inner, "report")()
+
+
+def audit(context):
+    """What is weak in CONTEXT, an ssl.SSLContext, the worst first: a list of dicts.
+
+    id, severity, what, why, since, source and remedy; docs/audit.md explains each id. TypeError if it is
+    not on libcinch.
+    """
+    return _method(context, "audit")()
 
 
 class Status:
@@ -69,6 +92,21 @@ class Status:
 def _extension():
     from cinch import _cinch
     return _cinch
+
+
+def _inside(sock, name):
+    try:
+        return getattr(sock, name)
+    except AttributeError:
+        raise TypeError(f"not a socket or object of ssl: {type(sock).__name__}") from None
+
+
+def _method(thing, name):
+    extension = _extension()
+    if not isinstance(thing, (extension._SSLContext, extension._SSLSocket)):
+        raise TypeError(f"not on libcinch: {type(thing).__name__}; call cinch.install() first thing in "
+                        f"the program")
+    return getattr(thing, name)
 
 
 def _is_ours(module):

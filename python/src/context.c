@@ -6,10 +6,8 @@
 
 void context_changed(context_object *self)
 {
-    for (int i = 0; i < 2; i++) {
-        cinch_context_free(self->built[i]);
-        self->built[i] = NULL;
-    }
+    for (int i = 0; i < 2; i++)
+        Py_CLEAR(self->built[i]);
 }
 
 /* ---- from plain values to a policy ---- */
@@ -230,15 +228,32 @@ static cinch_context *build(context_object *self, int server_side, cinch_error *
     return NULL;
 }
 
-cinch_context *context_build(module_state *state, context_object *self, int server_side)
+#define CAPSULE "cinch_context"
+
+cinch_context *context_inside(PyObject *built)
+{
+    return PyCapsule_GetPointer(built, CAPSULE);
+}
+
+static void free_built(PyObject *built)
+{
+    cinch_context_free(context_inside(built));
+}
+
+PyObject *context_build(module_state *state, context_object *self, int server_side)
 {
     cinch_error err = CINCH_ERROR_INIT;
 
-    if (self->built[server_side] == NULL)
-        self->built[server_side] = build(self, server_side, &err);
-    if (self->built[server_side] == NULL)
-        (void)raise_cinch(state, &err);
-    return self->built[server_side];
+    if (self->built[server_side] != NULL)
+        return Py_NewRef(self->built[server_side]);
+    cinch_context *ctx = build(self, server_side, &err);
+    if (ctx == NULL)
+        return raise_cinch(state, &err);
+    PyObject *built = PyCapsule_New(ctx, CAPSULE, free_built);
+    if (built == NULL)
+        cinch_context_free(ctx);
+    self->built[server_side] = Py_XNewRef(built);
+    return built;
 }
 
 /* ---- the type ---- */
@@ -421,7 +436,9 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-/* The attributes are described in two files; a type wants one list. */
+static pthread_once_t attributes_once = PTHREAD_ONCE_INIT;
+
+/* The attributes are described in two files; a type wants one list, the same in every interpreter. */
 static void gather_attributes(void)
 {
     size_t n = 0;
@@ -434,7 +451,7 @@ static void gather_attributes(void)
 
 int add_contexts(PyObject *module, module_state *state)
 {
-    gather_attributes();
+    (void)pthread_once(&attributes_once, gather_attributes);
     state->context_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
     return state->context_type == NULL ? -1 : PyModule_AddType(module, state->context_type);
 }

@@ -89,10 +89,10 @@ typedef struct context_object {
     int identity_count;
     named_source *sources;
     size_t source_count;
-    PyObject *seen_anchors;  /* of directories: those that a chain has led to, a dict by DER */
-    cinch_context *trust;    /* has what SOURCES say, for looking at */
-    cinch_tickets *tickets;  /* one ring, whatever else changes */
-    cinch_context *built[2]; /* for clients and for servers; NULL after a change */
+    PyObject *seen_anchors; /* of directories: those that a chain has led to, a dict by DER */
+    cinch_context *trust;   /* has what SOURCES say, for looking at */
+    cinch_tickets *tickets; /* one ring, whatever else changes */
+    PyObject *built[2];     /* capsules: for clients and for servers; NULL after a change */
     /* session_stats() */
     long connect, connect_good, accept, accept_good, hits, misses;
 } context_object;
@@ -106,10 +106,11 @@ static inline context_object *as_context(PyObject *object)
 void context_changed(context_object *self);
 
 /*
- * context_build gives what connections are made from now, borrowed from SELF. NULL with an exception
- * set. The GIL is held.
+ * context_build gives what connections are made from now, as a new reference: another thread may change
+ * SELF while it is in use. NULL with an exception set. The GIL is held. context_inside looks into it.
  */
-cinch_context *context_build(module_state *state, context_object *self, int server_side);
+PyObject *context_build(module_state *state, context_object *self, int server_side);
+cinch_context *context_inside(PyObject *built);
 
 /* Makes a policy of what SELF says; NULL with ERR set. Free it with cinch_policy_free(). */
 cinch_policy *context_policy(const context_object *self, cinch_error *err);

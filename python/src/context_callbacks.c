@@ -58,8 +58,8 @@ static cinch_context *ask(module_state *state, socket_object *self, const char *
     context_object *first = (context_object *)Py_NewRef((PyObject *)self->context);
     PyObject *callback = first->sni_callback, *owner = socket_owner_or_self(self);
     PyObject *text = name[0] == 0 ? Py_NewRef(Py_None) : PyUnicode_FromString(name);
-    cinch_context *chosen = NULL;
 
+    Py_CLEAR(self->chosen);
     if (callback == NULL) {
         *refuse = 0;
     } else if (text == NULL || owner == NULL) {
@@ -74,8 +74,8 @@ static cinch_context *ask(module_state *state, socket_object *self, const char *
         Py_DECREF(callback);
     }
     if (*refuse == 0 && self->context != first) {
-        chosen = context_build(state, self->context, 1);
-        if (chosen == NULL) {
+        self->chosen = context_build(state, self->context, 1);
+        if (self->chosen == NULL) {
             PyErr_WriteUnraisable(first->sni_callback);
             *refuse = SSL_AD_INTERNAL_ERROR;
         }
@@ -83,7 +83,7 @@ static cinch_context *ask(module_state *state, socket_object *self, const char *
     Py_XDECREF(text);
     Py_XDECREF(owner);
     Py_DECREF(first);
-    return chosen;
+    return self->chosen == NULL ? NULL : context_inside(self->chosen);
 }
 
 cinch_context *context_choose(const cinch_client_hello *hello, int *refuse, void *arg)

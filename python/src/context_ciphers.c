@@ -176,10 +176,11 @@ PyObject *context_audit(context_object *self, PyObject *unused)
     cinch_error err = CINCH_ERROR_INIT;
 
     (void)unused;
-    cinch_context *ctx = context_build(state, self, self->protocol == PROTOCOL_TLS_SERVER);
-    if (ctx == NULL)
+    PyObject *built = context_build(state, self, self->protocol == PROTOCOL_TLS_SERVER);
+    if (built == NULL)
         return NULL;
-    cinch_audit *audit = cinch_context_audit(ctx, &err);
+    cinch_audit *audit = cinch_context_audit(context_inside(built), &err);
+    Py_DECREF(built);
     if (audit == NULL)
         return raise_cinch(state, &err);
     PyObject *list = PyList_New(0);

@@ -9,6 +9,7 @@
 typedef struct password {
     PyObject *given; /* text, bytes or a callable; NULL for none */
     int failed;      /* the callable raised something, or its answer is of no use */
+    PyThreadState *thread;
 } password;
 
 /* Writes VALUE, text or bytes, to BUF. Its length, or -1 with an exception set. */
@@ -38,14 +39,14 @@ static int password_bytes(PyObject *value, char *buf, size_t size, const char *b
     return (int)length;
 }
 
-/* Called by libcinch without the GIL, at most once. */
+/* Called by libcinch in load_identity()'s thread, without the GIL, at most once. */
 static int ask_password(char *buf, size_t size, const char *what, void *arg)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
     password *p = arg;
     int length = -1;
 
     (void)what;
+    PyEval_RestoreThread(p->thread);
     if (PyCallable_Check(p->given)) {
         PyObject *value = PyObject_CallNoArgs(p->given);
 
@@ -56,7 +57,7 @@ static int ask_password(char *buf, size_t size, const char *what, void *arg)
         length = password_bytes(p->given, buf, size, "password should be a string or callable");
     }
     p->failed = length < 0;
-    PyGILState_Release(gil);
+    p->thread = PyEval_SaveThread();
     return length;
 }
 
@@ -149,9 +150,9 @@ static PyObject *load_identity(module_state *state, context_object *self,
     cinch_error err = CINCH_ERROR_INIT;
     cinch_identity *identity;
 
-    Py_BEGIN_ALLOW_THREADS;
+    p->thread = PyEval_SaveThread();
     identity = cinch_identity_load(source, &err);
-    Py_END_ALLOW_THREADS;
+    PyEval_RestoreThread(p->thread);
     if (p->failed) {
         cinch_identity_free(identity);
         return NULL;
@@ -174,7 +175,7 @@ PyObject *context_load_cert_chain(context_object *self, PyObject *args, PyObject
     PyObject *certfile, *keyfile = Py_None, *given = Py_None, *hold[2] = {NULL, NULL},
                         *result = NULL;
     cinch_identity_source source = {0};
-    password p = {NULL, 0};
+    password p = {NULL, 0, NULL};
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:load_cert_chain", names, &certfile,
                                      &keyfile, &given))

@@ -161,15 +161,10 @@ static PyObject *look_at(module_state *state, socket_object *sock, SSL_SESSION *
     return make(state, sock, NULL, session);
 }
 
-PyObject *socket_get_session(PyObject *object, void *unused)
+static PyObject *get_session(module_state *state, socket_object *self)
 {
-    module_state *state = state_of_type(Py_TYPE(object));
-    socket_object *self = as_socket(object);
     cinch_error err = CINCH_ERROR_INIT;
 
-    (void)unused;
-    if (!self->done)
-        Py_RETURN_NONE;
     const SSL *ssl = cinch_conn_openssl(self->conn);
     if (self->server_side)
         return look_at(state, self, SSL_get_session(ssl));
@@ -195,6 +190,19 @@ PyObject *socket_get_session(PyObject *object, void *unused)
     if (copy == NULL)
         return raise_cinch(state, &err);
     return make(state, self, copy, cinch_session_openssl(copy));
+}
+
+PyObject *socket_get_session(PyObject *object, void *unused)
+{
+    socket_object *self = as_socket(object);
+
+    (void)unused;
+    if (!self->done)
+        Py_RETURN_NONE;
+    socket_hold(self);
+    PyObject *session = get_session(state_of_type(Py_TYPE(object)), self);
+    socket_let_go(self);
+    return session;
 }
 
 int socket_set_session(PyObject *object, PyObject *value, void *unused)

@@ -51,6 +51,21 @@ void call_out_of_python(call *c)
     c->thread = PyEval_SaveThread();
 }
 
+void socket_hold(socket_object *self)
+{
+    /* Who waits for it must not have the GIL, which who has it may want. */
+    if (pthread_mutex_trylock(&self->lock) == 0)
+        return;
+    Py_BEGIN_ALLOW_THREADS;
+    (void)pthread_mutex_lock(&self->lock);
+    Py_END_ALLOW_THREADS;
+}
+
+void socket_let_go(socket_object *self)
+{
+    (void)pthread_mutex_unlock(&self->lock);
+}
+
 /* ---- messages, for those who look ---- */
 
 /* In libssl's way of counting, the type of the message or of the alert. */
@@ -78,16 +93,19 @@ static void show_message(int sent, int version, int type, const void *bytes, siz
     if (c == NULL || c->self != self)
         return;
     call_into_python(c);
-    PyObject *callback = self->message_callback, *owner = socket_owner_or_self(self);
+    PyObject *callback = Py_XNewRef(self->message_callback), *owner = socket_owner_or_self(self);
     PyObject *result =
-        owner == NULL
-            ? NULL
+        callback == NULL
+            ? Py_NewRef(Py_None)
             : PyObject_CallFunction(callback, "Osiiiy#", owner, sent ? "write" : "read", version,
                                     type, message_type(type, bytes, size), bytes, (Py_ssize_t)size);
-    if (result == NULL)
+    if (result == NULL && c->raised[0] == NULL)
+        PyErr_Fetch(&c->raised[0], &c->raised[1], &c->raised[2]);
+    else if (result == NULL)
         PyErr_WriteUnraisable(callback);
     Py_XDECREF(result);
-    Py_XDECREF(owner);
+    Py_DECREF(owner);
+    Py_XDECREF(callback);
     call_out_of_python(c);
 }
 
@@ -96,15 +114,16 @@ static void show_message(int sent, int version, int type, const void *bytes, siz
 /* Makes the connection itself, with what the context says now. 0, or -1 with an exception set. */
 static int connect_to(module_state *state, socket_object *self)
 {
-    cinch_context *ctx = context_build(state, self->context, self->server_side);
+    PyObject *built = context_build(state, self->context, self->server_side);
     cinch_error err = CINCH_ERROR_INIT;
     const char *host = NULL;
 
-    if (ctx == NULL)
+    if (built == NULL)
         return -1;
     if (self->server_hostname != NULL && !self->server_side)
         host = PyUnicode_AsUTF8(self->server_hostname);
-    cinch_conn *conn = cinch_conn_new(ctx, host, &err);
+    cinch_conn *conn = cinch_conn_new(context_inside(built), host, &err);
+    Py_DECREF(built);
     if (conn == NULL &&
         (err.cause == CINCH_CAUSE_NO_IDENTITY || err.cause == CINCH_CAUSE_NO_HOST_NAME)) {
         /* As in CPython it may be there. There is no handshake without a name to check, though. */
@@ -271,6 +290,7 @@ static void socket_dealloc(PyObject *object)
     Py_CLEAR(self->owner);
     Py_CLEAR(self->server_hostname);
     Py_CLEAR(self->session);
+    Py_CLEAR(self->chosen);
     Py_CLEAR(self->message_callback);
     (void)pthread_mutex_destroy(&self->lock);
     type->tp_free(object);
@@ -313,7 +333,7 @@ static int set_context(PyObject *object, PyObject *value, void *unused)
     context_object *before = self->context;
     self->context = (context_object *)Py_NewRef(value);
     /* Before the handshake it is simply the one to begin with; later it is for the SNI callback. */
-    int result = self->begun ? 0 : connect_to(state, self);
+    int result = self->used || self->begun ? 0 : connect_to(state, self);
     if (result != 0) {
         Py_DECREF(self->context);
         self->context = before;
@@ -355,9 +375,11 @@ static int set_owner(PyObject *self, PyObject *value, void *unused)
 static PyObject *get_session_reused(PyObject *self, void *unused)
 {
     (void)unused;
+    socket_hold(as_socket(self));
     const SSL *ssl = cinch_conn_openssl(as_socket(self)->conn);
-
-    return PyBool_FromLong(ssl != NULL && SSL_session_reused(ssl));
+    int reused = ssl != NULL && SSL_session_reused(ssl);
+    socket_let_go(as_socket(self));
+    return PyBool_FromLong(reused);
 }
 
 static PyGetSetDef attributes[] = {
@@ -395,7 +417,9 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-int add_sockets(PyObject *module, module_state *state)
+static pthread_once_t methods_once = PTHREAD_ONCE_INIT;
+
+static void gather_methods(void)
 {
     size_t n = 0;
 
@@ -403,6 +427,11 @@ int add_sockets(PyObject *module, module_state *state)
         methods[n++] = *m;
     for (const PyMethodDef *m = socket_info_methods; m->ml_name != NULL; m++)
         methods[n++] = *m;
+}
+
+int add_sockets(PyObject *module, module_state *state)
+{
+    (void)pthread_once(&methods_once, gather_methods);
     state->socket_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
     return state->socket_type == NULL ? -1 : PyModule_AddType(module, state->socket_type);
 }

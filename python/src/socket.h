@@ -26,9 +26,11 @@ typedef struct socket_object {
     PyObject *owner; /* weak reference, or NULL */
     PyObject *server_hostname;
     PyObject *session; /* SSLSession that was given, or NULL */
+    PyObject *chosen;  /* by the SNI callback; the handshake needs it until its end */
     PyObject *message_callback;
     key_log *log;
     int server_side;
+    int used; /* some call has been made: the connection stays the one that it is */
     int begun;
     int done;   /* the handshake is */
     int closed; /* shutdown() was called */
@@ -59,11 +61,13 @@ typedef struct call {
     module_state *state;
     struct call *outer; /* a callback may use another connection */
     PyThreadState *thread;
-    int fd;           /* -1 with MemoryBIOs */
-    int waits;        /* the socket is not non-blocking */
-    int64_t deadline; /* of the monotonic clock in microseconds, -1 for none */
-    int broken;       /* errno, once the socket gave up */
-    int interrupted;  /* a signal's handler has raised an exception */
+    int fd;              /* -1 with MemoryBIOs */
+    int waits;           /* the socket is not non-blocking */
+    int waiting;         /* for the network, without the lock */
+    int64_t deadline;    /* of the monotonic clock in microseconds, -1 for none */
+    int broken;          /* errno, once the socket gave up */
+    int interrupted;     /* a signal's handler has raised an exception */
+    PyObject *raised[3]; /* by the message callback, the first time: type, value, traceback */
     cinch_error err;
 } call;
 
@@ -73,14 +77,22 @@ call *call_now(void); /* the innermost one of this thread, or NULL */
 void call_into_python(call *c);
 void call_out_of_python(call *c);
 
+/*
+ * socket_hold takes the lock for looking at SELF with the GIL, until socket_let_go: another thread may be
+ * reading, and what is looked at change under it.
+ */
+void socket_hold(socket_object *self);
+void socket_let_go(socket_object *self);
+
 /* socket_call.c */
 
 /*
  * call_open begins a call on the socket OBJECT, with the descriptor and timeout that it has now. 0, or
- * -1 with an exception set. call_close ends it, and has the GIL again.
+ * -1 with an exception set. call_close ends it, and has the GIL again: STATUS, or CINCH_FAILED if a
+ * message callback has raised an exception, which is set then.
  */
 int call_open(call *c, PyObject *object);
-void call_close(call *c);
+cinch_status call_close(call *c, cinch_status status);
 
 /* One try at something; CINCH_WANT_READ and CINCH_WANT_WRITE ask for another. */
 typedef cinch_status (*call_step)(call *c, void *arg);

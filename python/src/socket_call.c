@@ -128,6 +128,7 @@ static cinch_status wait_for(call *c, short events)
     cinch_status status = CINCH_OK;
     int ready = -1;
 
+    c->waiting = 1;
     (void)pthread_mutex_unlock(&c->self->lock);
     while (ready < 0) {
         int64_t left = c->deadline < 0 ? -1 : c->deadline - now_us();
@@ -155,6 +156,7 @@ static cinch_status wait_for(call *c, short events)
         }
     }
     (void)pthread_mutex_lock(&c->self->lock);
+    c->waiting = 0;
     return status;
 }
 
@@ -327,12 +329,30 @@ static int look_at_socket(call *c, module_state *state, socket_object *self)
     return 0;
 }
 
+/*
+ * Whether this thread is inside of libssl with SELF already, in a callback: libssl cannot be entered twice.
+ * A signal's handler that comes while the network is waited for is not inside.
+ */
+static int is_inside(const socket_object *self)
+{
+    const call *c = call_now();
+
+    while (c != NULL && (c->self != self || c->waiting))
+        c = c->outer;
+    return c != NULL;
+}
+
 int call_open(call *c, PyObject *object)
 {
     module_state *state = state_of_type(Py_TYPE(object));
 
     memset(c, 0, offsetof(call, err));
     cinch_error_clear(&c->err);
+    if (is_inside(as_socket(object))) {
+        (void)raise_plain(state->ssl_error, PYTHON_ERROR_SSL,
+                          "a callback cannot use the connection that it is called for");
+        return -1;
+    }
     if (as_socket(object)->conn == NULL) {
         (void)raise_cinch(state, as_socket(object)->problem);
         return -1;
@@ -340,14 +360,25 @@ int call_open(call *c, PyObject *object)
     if (look_at_socket(c, state, as_socket(object)) != 0)
         return -1;
     Py_INCREF(object);
+    as_socket(object)->used = 1;
     call_begin(c, state, as_socket(object));
     return 0;
 }
 
-void call_close(call *c)
+cinch_status call_close(call *c, cinch_status status)
 {
     call_end(c);
     Py_DECREF((PyObject *)c->self);
+    if (c->raised[0] == NULL)
+        return status;
+    if (c->interrupted) {
+        for (int i = 0; i < 3; i++)
+            Py_XDECREF(c->raised[i]);
+        return CINCH_FAILED;
+    }
+    PyErr_Restore(c->raised[0], c->raised[1], c->raised[2]);
+    c->interrupted = 1;
+    return CINCH_FAILED;
 }
 
 PyObject *call_raise(const call *c, cinch_status status, const char *what)

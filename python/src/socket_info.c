@@ -247,19 +247,47 @@ static PyObject *get_report(PyObject *self, PyObject *unused)
     return report;
 }
 
+/* ---- all of it with the connection's lock ---- */
+
+#define HELD(get)                                                                                  \
+    static PyObject *held_##get(PyObject *self, PyObject *args)                                    \
+    {                                                                                              \
+        socket_hold(as_socket(self));                                                              \
+        PyObject *result = get(self, args);                                                        \
+        socket_let_go(as_socket(self));                                                            \
+        return result;                                                                             \
+    }
+
+HELD(get_peer_certificate)
+HELD(get_cipher)
+HELD(get_shared_ciphers)
+HELD(get_version)
+HELD(get_alpn)
+HELD(get_verified_chain)
+HELD(get_unverified_chain)
+HELD(get_report)
+
+static PyObject *held_get_binding(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    socket_hold(as_socket(self));
+    PyObject *result = get_binding(self, args, kwargs);
+    socket_let_go(as_socket(self));
+    return result;
+}
+
 #define CALL(f) ((PyCFunction)(void (*)(void))(f))
 
 PyMethodDef socket_info_methods[] = {
-    {"getpeercert", get_peer_certificate, METH_VARARGS, NULL},
-    {"get_channel_binding", CALL(get_binding), METH_VARARGS | METH_KEYWORDS, NULL},
-    {"cipher", get_cipher, METH_NOARGS, NULL},
-    {"shared_ciphers", get_shared_ciphers, METH_NOARGS, NULL},
-    {"version", get_version, METH_NOARGS, NULL},
-    {"selected_alpn_protocol", get_alpn, METH_NOARGS, NULL},
+    {"getpeercert", held_get_peer_certificate, METH_VARARGS, NULL},
+    {"get_channel_binding", CALL(held_get_binding), METH_VARARGS | METH_KEYWORDS, NULL},
+    {"cipher", held_get_cipher, METH_NOARGS, NULL},
+    {"shared_ciphers", held_get_shared_ciphers, METH_NOARGS, NULL},
+    {"version", held_get_version, METH_NOARGS, NULL},
+    {"selected_alpn_protocol", held_get_alpn, METH_NOARGS, NULL},
     {"compression", get_compression, METH_NOARGS, NULL},
-    {"get_verified_chain", get_verified_chain, METH_NOARGS, NULL},
-    {"get_unverified_chain", get_unverified_chain, METH_NOARGS, NULL},
-    {"report", get_report, METH_NOARGS,
+    {"get_verified_chain", held_get_verified_chain, METH_NOARGS, NULL},
+    {"get_unverified_chain", held_get_unverified_chain, METH_NOARGS, NULL},
+    {"report", held_get_report, METH_NOARGS,
      "report()\n--\n\nWhat was agreed and who is there, as a dict."},
     {NULL, NULL, 0, NULL},
 };

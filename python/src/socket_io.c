@@ -32,25 +32,33 @@ static cinch_status handshake_step(call *c, void *arg)
     return cinch_conn_handshake(c->self->conn, &c->err);
 }
 
-static void start(socket_object *self)
+/* Opens a call that begins the handshake if nothing has. */
+static int open_call(call *c, PyObject *object)
 {
-    if (self->begun)
-        return;
-    self->begun = 1;
-    if (self->server_side)
-        self->context->accept++;
-    else
-        self->context->connect++;
-    session_offer(self);
+    socket_object *self = as_socket(object);
+
+    if (!self->begun && self->conn != NULL) {
+        self->begun = 1;
+        if (self->server_side)
+            self->context->accept++;
+        else
+            self->context->connect++;
+        socket_hold(self);
+        session_offer(self);
+        socket_let_go(self);
+    }
+    return call_open(c, object);
 }
 
 static void note_anchor(const call *c)
 {
-    STACK_OF(X509) *chain = SSL_get0_verified_chain(cinch_conn_openssl(c->self->conn));
     unsigned char *der = NULL;
+
+    socket_hold(c->self);
+    STACK_OF(X509) *chain = SSL_get0_verified_chain(cinch_conn_openssl(c->self->conn));
     int count = sk_X509_num(chain);
     int size = count < 1 ? 0 : i2d_X509(sk_X509_value(chain, count - 1), &der);
-
+    socket_let_go(c->self);
     if (size > 0)
         context_saw_anchor(c->self->context, der, (size_t)size);
     OPENSSL_free(der);
@@ -61,11 +69,10 @@ PyObject *socket_do_handshake(PyObject *object, PyObject *unused)
     call c;
 
     (void)unused;
-    if (call_open(&c, object) != 0)
+    if (open_call(&c, object) != 0)
         return NULL;
-    start(c.self);
     cinch_status status = call_run(&c, handshake_step, NULL, 1);
-    call_close(&c);
+    status = call_close(&c, status);
     if (status != CINCH_OK)
         return call_raise(&c, status, "handshake");
     count_handshake(as_socket(object));
@@ -93,12 +100,11 @@ static int read_into(PyObject *object, span *s)
 {
     call c;
 
-    if (call_open(&c, object) != 0)
+    if (open_call(&c, object) != 0)
         return -1;
-    start(c.self);
     s->n = call_take_kept(&c, s->bytes, s->size);
     cinch_status status = s->n > 0 ? CINCH_OK : call_run(&c, read_step, s, 0);
-    call_close(&c);
+    status = call_close(&c, status);
     if (status == CINCH_OK)
         count_handshake(as_socket(object));
     if (status == CINCH_OK || status == CINCH_EOF)
@@ -186,16 +192,15 @@ PyObject *socket_write(PyObject *object, PyObject *data)
 
     if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) != 0)
         return NULL;
-    if (call_open(&c, object) != 0) {
+    if (open_call(&c, object) != 0) {
         PyBuffer_Release(&view);
         return NULL;
     }
     span s = {view.buf, (size_t)view.len, 0};
-    start(c.self);
     int too_short = s.size < c.self->unsent; /* not the data that was offered before */
     if (!too_short && s.size > 0)
         status = write_all(&c, &s);
-    call_close(&c);
+    status = call_close(&c, status);
     PyBuffer_Release(&view);
     if (too_short)
         return raise_named(c.state, "SSL", "BAD_LENGTH", "bad length", NULL);
@@ -208,11 +213,14 @@ PyObject *socket_write(PyObject *object, PyObject *data)
 
 PyObject *socket_pending(PyObject *object, PyObject *unused)
 {
-    const SSL *ssl = cinch_conn_openssl(as_socket(object)->conn);
+    socket_object *self = as_socket(object);
 
     (void)unused;
-    return PyLong_FromSize_t((ssl == NULL ? 0 : (size_t)SSL_pending(ssl)) +
-                             as_socket(object)->kept_size);
+    socket_hold(self);
+    const SSL *ssl = cinch_conn_openssl(self->conn);
+    size_t size = (ssl == NULL ? 0 : (size_t)SSL_pending(ssl)) + self->kept_size;
+    socket_let_go(self);
+    return PyLong_FromSize_t(size);
 }
 
 /* ---- the end ---- */
@@ -247,7 +255,7 @@ PyObject *socket_shutdown(PyObject *object, PyObject *unused)
     if (call_open(&c, object) != 0)
         return NULL;
     cinch_status status = call_run(&c, shutdown_step, &f, 1);
-    call_close(&c);
+    status = call_close(&c, status);
     if (status == CINCH_EOF)
         return raise_named(c.state, "SSL", "APPLICATION_DATA_AFTER_CLOSE_NOTIFY",
                            "application data after close notify", NULL);
@@ -286,7 +294,7 @@ PyObject *socket_verify_client(PyObject *object, PyObject *unused)
     if (call_open(&c, object) != 0)
         return NULL;
     cinch_status status = call_run(&c, ask_step, &asked, 1);
-    call_close(&c);
+    status = call_close(&c, status);
     if (status == CINCH_FAILED && cinch_conn_state_now(self->conn) != CINCH_STATE_FAILED)
         return raise_named(state, "SSL", "EXTENSION_NOT_RECEIVED", "extension not received",
                            &c.err);
