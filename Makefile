@@ -24,7 +24,7 @@ LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 python3-dev git b
 FUZZ_PACKAGES = clang libclang-rt-dev
 # What makes a system in a folder.
 TRIXIE_PACKAGES = debootstrap util-linux git tar
-DEMO_PACKAGES = curl openssl python3 ca-certificates
+DEMO_PACKAGES = curl openssl python3 python3-dev ca-certificates
 
 TOOLS = tests/tools
 NEED = $(TOOLS)/need-packages
@@ -39,7 +39,7 @@ RELEASE = -Dwerror=$(WERROR) $(INSTALL_OPTIONS)
 SANITIZED = -Dwerror=$(WERROR) -Db_lundef=false
 INSTALL_OPTIONS = -Dprefix=$(abspath $(PREFIX)) -Dlibdir=$(LIBDIR)
 
-.PHONY: all build help demo test test-quick test-trixie build-asan build-tsan bench lint fuzz install map \
+.PHONY: all build help demo demo-packages test test-quick test-trixie build-asan build-tsan bench lint fuzz install map \
 	format deps clean test-packages
 # Ninja is what works in parallel; two of these at a time would get into each other's way.
 .NOTPARALLEL:
@@ -66,8 +66,11 @@ build:
 	@$(CONFIGURE) build $(RELEASE)
 	@$(NINJA) build
 
-demo: build
-	@$(NEED) $(DEMO_PACKAGES)
+# Before the build: the extension for Python is left out where there are no headers.
+demo-packages:
+	@$(NEED) $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+
+demo: demo-packages build
 	@examples/demo.sh build
 
 # Before the build, because Meson leaves out the tests that it has no tools for.

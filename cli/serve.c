@@ -204,8 +204,8 @@ static cinch_context *make_context(const serve_options *o, development *dev, ser
     if (o->alpn != NULL || !o->echo)
         (void)cinch_context_alpn(ctx, alpn, err);
     if (o->identity_count > 0 || o->client_ca != NULL)
-        *watch = serve_watch_new(ctx, o->identities, o->identity_count, o->client_ca,
-                                 o->checks.crl, o->json, err);
+        *watch = serve_watch_new(ctx, o->identities, o->identity_count, o->client_ca, o->checks.crl,
+                                 o->json, err);
     if (o->identity_count == 0 && !cinch_error_is_set(err))
         (void)serve_development_identity(ctx, o->ca_dir, o->host, &dev->ca, &dev->made, err);
     (void)cli_checks_use(&o->checks, ctx, err);

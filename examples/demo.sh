@@ -147,6 +147,26 @@ show env SSL_CERT_FILE=$ca URL="https://$site/hello.txt" "$python" client.py
 [ $status = 0 ] && grep -q '^200 Hello from cinch serve\.$' out.txt || fail 'Python did not get it'
 good "Python's standard library verified the server and got the page"
 
+if [ -n "$(find "$build/python/cinch" -name '_cinch*.so' 2>/dev/null)" ]; then
+    step 'The same Python program on libcinch, and the words that it has for a wrong name'
+    show env PYTHONPATH="$build/python" SSL_CERT_FILE=$ca URL="https://$site/hello.txt" \
+        "$python" -m cinch client.py
+    [ $status = 0 ] && grep -q '^200 Hello from cinch serve\.$' out.txt || fail 'Python did not get it'
+    cat >wrong.py <<'PYTHON'
+import os, socket, ssl
+context = ssl.create_default_context()
+with socket.create_connection(("localhost", int(os.environ["PORT"]))) as plain:
+    try:
+        context.wrap_socket(plain, server_hostname="www.example.org")
+    except ssl.SSLCertVerificationError as error:
+        print(error)
+PYTHON
+    show env PYTHONPATH="$build/python" SSL_CERT_FILE=$ca PORT="$port" "$python" -m cinch wrong.py
+    grep -q "certificate verify failed: Hostname mismatch" out.txt && grep -q '^remedy:' out.txt ||
+        fail 'the exception does not explain itself'
+    good 'the unchanged standard library, with explanations in its exceptions'
+fi
+
 step 'openssl s_client and cinch connect, side by side'
 printf 'GET /hello.txt HTTP/1.0\r\n\r\n' >request.txt
 echo "   \$ openssl s_client -CAfile $ca -verify_return_error -verify_hostname localhost ..."

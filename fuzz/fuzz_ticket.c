@@ -53,8 +53,8 @@ static SSL_TICKET_RETURN open_with(made *m, const void *data, size_t size)
     unsigned char name[16] = {0};
 
     must(SSL_SESSION_set1_ticket_appdata(m->session, data, size) == 1);
-    SSL_TICKET_RETURN result = cinch_resume_ticket_opened(m->p.server.conn->ssl, m->session, name,
-                                                          sizeof name, SSL_TICKET_SUCCESS_RENEW, NULL);
+    SSL_TICKET_RETURN result = cinch_resume_ticket_opened(
+        m->p.server.conn->ssl, m->session, name, sizeof name, SSL_TICKET_SUCCESS_RENEW, NULL);
     ERR_clear_error();
     return result;
 }

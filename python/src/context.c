@@ -285,10 +285,10 @@ static void set_defaults(context_object *self, int protocol)
     self->num_tickets = 2;
     self->verify_flags = X509_V_FLAG_TRUSTED_FIRST;
     self->host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+    /* SSL_OP_SINGLE_DH_USE and SSL_OP_SINGLE_ECDH_USE say nothing any more: it is always so. */
     self->options = (SSL_OP_ALL & ~SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS) | SSL_OP_NO_SSLv3 |
-                    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE |
-                    SSL_OP_SINGLE_ECDH_USE | SSL_OP_ENABLE_MIDDLEBOX_COMPAT |
-                    SSL_OP_IGNORE_UNEXPECTED_EOF;
+                    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                    SSL_OP_ENABLE_MIDDLEBOX_COMPAT | SSL_OP_IGNORE_UNEXPECTED_EOF;
     if (protocol == PROTOCOL_TLS_CLIENT) {
         self->verify_mode = VERIFY_REQUIRED;
         self->check_hostname = 1;
@@ -436,7 +436,9 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-/* The attributes are described in two files; a type wants one list. */
+static pthread_once_t attributes_once = PTHREAD_ONCE_INIT;
+
+/* The attributes are described in two files; a type wants one list, the same in every interpreter. */
 static void gather_attributes(void)
 {
     size_t n = 0;
@@ -449,7 +451,7 @@ static void gather_attributes(void)
 
 int add_contexts(PyObject *module, module_state *state)
 {
-    gather_attributes();
+    (void)pthread_once(&attributes_once, gather_attributes);
     state->context_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
     return state->context_type == NULL ? -1 : PyModule_AddType(module, state->context_type);
 }

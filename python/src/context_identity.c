@@ -113,7 +113,7 @@ static int keep_identity(context_object *self, cinch_identity *identity)
         if (strcmp(cinch_identity_certificate(self->identities[i], 0)->key_type, type) == 0) {
             cinch_identity_free(self->identities[i]);
             memmove(self->identities + i, self->identities + i + 1,
-                    (size_t)(self->identity_count - i - 1) * sizeof self->identities[0]);
+                    (size_t)(self->identity_count - i - 1) * sizeof(cinch_identity *));
             self->identity_count--;
             break;
         }

@@ -48,6 +48,26 @@ cinch_status context_apply_sources(const context_object *self, cinch_context *ct
     return cinch_error_is_set(err) ? CINCH_FAILED : CINCH_OK;
 }
 
+static cinch_status out_of_memory(cinch_error *err)
+{
+    *err = (cinch_error){
+        .status = CINCH_FAILED, .category = CINCH_CATEGORY_MEMORY, .cause = CINCH_CAUSE_MEMORY};
+    return CINCH_FAILED;
+}
+
+/* Keeps SOURCE, which is taken over. The GIL is held all the time: other threads may add theirs. */
+static cinch_status keep_source(context_object *self, const named_source *source, cinch_error *err)
+{
+    named_source *more = PyMem_Realloc(self->sources, (self->source_count + 1) * sizeof *more);
+
+    if (more == NULL)
+        return out_of_memory(err);
+    self->sources = more;
+    self->sources[self->source_count++] = *source;
+    context_changed(self);
+    return CINCH_OK;
+}
+
 /* Tries the source with the others, and keeps it if it is good. CINCH_OK, or ERR says why not. */
 static cinch_status add_source(context_object *self, source_kind kind, const void *bytes,
                                size_t size, cinch_error *err)
@@ -58,29 +78,18 @@ static cinch_status add_source(context_object *self, source_kind kind, const voi
         self->trust = cinch_context_client(err);
         (void)cinch_context_trust_nobody(self->trust, err);
     }
-    named_source *more = PyMem_Realloc(self->sources, (self->source_count + 1) * sizeof *more);
-    char *copy = PyMem_Malloc(size + 1);
-    if (more != NULL)
-        self->sources = more;
-    if (more == NULL || copy == NULL) {
-        PyMem_Free(copy);
-        *err = (cinch_error){
-            .status = CINCH_FAILED, .category = CINCH_CATEGORY_MEMORY, .cause = CINCH_CAUSE_MEMORY};
-        return CINCH_FAILED;
-    }
-    memcpy(copy, bytes, size);
-    copy[size] = 0;
-    named_source fresh = {kind, copy, size};
+    named_source fresh = {kind, PyMem_Malloc(size + 1), size};
+    if (fresh.bytes == NULL)
+        return out_of_memory(err);
+    memcpy(fresh.bytes, bytes, size);
+    fresh.bytes[size] = 0;
     Py_BEGIN_ALLOW_THREADS;
     apply_source(&fresh, self->trust, &has_crls, err);
     Py_END_ALLOW_THREADS;
-    if (cinch_error_is_set(err)) {
-        PyMem_Free(copy);
-        return CINCH_FAILED;
-    }
-    self->sources[self->source_count++] = fresh;
-    context_changed(self);
-    return CINCH_OK;
+    if (!cinch_error_is_set(err) && keep_source(self, &fresh, err) == CINCH_OK)
+        return CINCH_OK;
+    PyMem_Free(fresh.bytes);
+    return CINCH_FAILED;
 }
 
 /*

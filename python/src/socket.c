@@ -77,7 +77,6 @@ static int message_type(int type, const unsigned char *bytes, size_t size)
     case SSL3_RT_ALERT:
         return size >= 2 ? bytes[1] : -1;
     case SSL3_RT_HEADER:
-        return size >= 1 ? bytes[0] : -1;
     case SSL3_RT_HANDSHAKE:
     case SSL3_RT_INNER_CONTENT_TYPE:
         return size >= 1 ? bytes[0] : -1;
@@ -418,7 +417,9 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-int add_sockets(PyObject *module, module_state *state)
+static pthread_once_t methods_once = PTHREAD_ONCE_INIT;
+
+static void gather_methods(void)
 {
     size_t n = 0;
 
@@ -426,6 +427,11 @@ int add_sockets(PyObject *module, module_state *state)
         methods[n++] = *m;
     for (const PyMethodDef *m = socket_info_methods; m->ml_name != NULL; m++)
         methods[n++] = *m;
+}
+
+int add_sockets(PyObject *module, module_state *state)
+{
+    (void)pthread_once(&methods_once, gather_methods);
     state->socket_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
     return state->socket_type == NULL ? -1 : PyModule_AddType(module, state->socket_type);
 }

@@ -197,12 +197,13 @@ PyObject *socket_write(PyObject *object, PyObject *data)
         return NULL;
     }
     span s = {view.buf, (size_t)view.len, 0};
-    if (s.size < c.self->unsent)
-        status = CINCH_WANT_WRITE; /* not the data that was offered before */
-    else if (s.size > 0)
+    int too_short = s.size < c.self->unsent; /* not the data that was offered before */
+    if (!too_short && s.size > 0)
         status = write_all(&c, &s);
     status = call_close(&c, status);
     PyBuffer_Release(&view);
+    if (too_short)
+        return raise_named(c.state, "SSL", "BAD_LENGTH", "bad length", NULL);
     if (status != CINCH_OK)
         return call_raise(&c, status, "write");
     if (s.n > 0)

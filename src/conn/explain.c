@@ -5,6 +5,7 @@
 #include "context/psk.h"
 
 #include <openssl/err.h>
+#include <openssl/proverr.h>
 #include <openssl/sslerr.h>
 
 static const char *peer(const cinch_conn *conn)
@@ -196,6 +197,12 @@ static void explain_ours(const cinch_conn *conn, unsigned long code, cinch_error
         cinch_fail_evidence(local, "it happened %s", cinch_conn_phase(conn));
 }
 
+/* TLS 1.2: a record too short for its own nonce and tag; libssl takes it for a fault of its own. */
+static int is_too_short(unsigned long code)
+{
+    return ERR_GET_LIB(code) == ERR_LIB_PROV && ERR_GET_REASON(code) == PROV_R_INVALID_AAD;
+}
+
 static int is_end(const cinch_conn *conn, int result, unsigned long code)
 {
     if (!conn->recv_ended || cinch_buffer_used(&conn->in) > 0)
@@ -233,7 +240,7 @@ void cinch_conn_explain(cinch_conn *conn, int result, cinch_error *local)
             explain_end(conn, local);
         else if (result == SSL_ERROR_ZERO_RETURN || is_fatal_close(conn, code))
             explain_close(conn, local);
-        else if (conn->alert_sent == SSL_AD_BAD_RECORD_MAC)
+        else if (conn->alert_sent == SSL_AD_BAD_RECORD_MAC || is_too_short(code))
             explain_damage(conn, local);
         else if (code != 0 && is_ours(conn, code))
             explain_ours(conn, code, local);

@@ -164,6 +164,9 @@ static void explain_other(const cinch_refusal *r)
         explain_rule(r, r->link->finding);
         return;
     }
+    /* Pins and rules on who is let in have said it all. */
+    if (r->code == X509_V_ERR_APPLICATION_VERIFICATION && cinch_error_is_set(r->err))
+        return;
     if (r->code == X509_V_ERR_CERT_REVOKED)
         cause = CINCH_CAUSE_REVOKED;
     if (r->code == X509_V_ERR_CERT_SIGNATURE_FAILURE)

@@ -168,6 +168,11 @@ static void explain_gap(const cinch_refusal *r, X509 *top, const char *issuer)
                           "configure the %s to send the intermediate certificate after its own "
                           "(often called \"fullchain\"); it can be had from %s",
                           cinch_refusal_peer(r), url);
+    else
+        cinch_fail_remedy(r->err,
+                          "configure the %s to send the intermediate certificate after its own "
+                          "(often called \"fullchain\")",
+                          cinch_refusal_peer(r));
 }
 
 void cinch_explain_issuer(const cinch_refusal *r)

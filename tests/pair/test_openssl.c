@@ -80,9 +80,9 @@ static void test_adjusted(void **state)
     ends e = make_ends();
 
     (void)state;
-    assert_int_equal(cinch_context_insecure_adjust(e.client, set_options, &options, sizeof options,
-                                                   NULL),
-                     CINCH_OK);
+    assert_int_equal(
+        cinch_context_insecure_adjust(e.client, set_options, &options, sizeof options, NULL),
+        CINCH_OK);
     open_pair(&e);
     assert_int_equal(e.p.client.status, CINCH_OK);
     assert_string_equal(SSL_get_version(cinch_conn_openssl(e.p.client.conn)), "TLSv1.2");
@@ -256,12 +256,9 @@ static void test_old_tickets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_adjusted),
-        cmocka_unit_test(test_adjustment_fails),
-        cmocka_unit_test(test_nobody_is_believed),
-        cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_nobody_is_trusted),
-        cmocka_unit_test(test_old_tickets),
+        cmocka_unit_test(test_adjusted),           cmocka_unit_test(test_adjustment_fails),
+        cmocka_unit_test(test_nobody_is_believed), cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_nobody_is_trusted),  cmocka_unit_test(test_old_tickets),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

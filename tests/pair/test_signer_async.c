@@ -1,6 +1,5 @@
 /* Signatures that come later: what must not leave this side, what must not be lost, what must work. */
-#include "office.h"
-#include "pair.h"
+#include "office_pair.h"
 
 #include "base/fiber.h"
 #include "conn/conn.h"
@@ -15,81 +14,9 @@
 #include <cmocka.h>
 #include <openssl/err.h>
 
-static pki_cert *root, *client_leaf;
-
-static const pki_key_type kinds[] = {PKI_KEY_P256, PKI_KEY_P384, PKI_KEY_RSA, PKI_KEY_ED25519};
-
-#define KINDS (sizeof kinds / sizeof kinds[0])
-
-static const cinch_tls_version versions[] = {CINCH_TLS_1_2, CINCH_TLS_1_3};
-static pki_cert *leaves[KINDS];
-
-static int set_up(void **state)
-{
-    (void)state;
-    root = pki_make(&(pki_spec){.cn = "Root", .is_ca = true}, NULL);
-    client_leaf = pki_make(&(pki_spec){.cn = "client"}, root);
-    for (size_t i = 0; i < KINDS; i++)
-        leaves[i] = pki_make(&(pki_spec){.cn = "leaf", .key_type = kinds[i]}, root);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < KINDS; i++)
-        pki_free(leaves[i]);
-    pki_free(client_leaf);
-    pki_free(root);
-    return 0;
-}
-
-static void limit(cinch_context *ctx, cinch_tls_version version)
-{
-    cinch_policy *policy = cinch_policy_new(NULL, NULL);
-
-    assert_int_equal(cinch_policy_versions(policy, version, version, NULL), CINCH_OK);
-    assert_int_equal(cinch_context_policy(ctx, policy, NULL), CINCH_OK);
-    cinch_policy_free(policy);
-}
-
-/* A pair in which O signs as the server or the client, as far as it gets without an answer. */
-static pair meet(office *o, int as_server, cinch_tls_version version)
-{
-    pair p = {0};
-    cinch_context *client = pair_client_context(root);
-    cinch_context *server =
-        as_server ? cinch_context_server(NULL) : pair_server_context(client_leaf, NULL);
-
-    limit(client, version);
-    office_use(o, as_server ? server : client);
-    if (!as_server) {
-        pair_trust(server, root);
-        assert_int_equal(cinch_context_client_auth(server, CINCH_CLIENT_AUTH_REQUIRED, NULL),
-                         CINCH_OK);
-    }
-    pair_start(&p, client, server, "localhost");
-    cinch_context_free(client);
-    cinch_context_free(server);
-    pair_handshake(&p);
-    assert_int_equal(ERR_peek_error(), 0);
-    return p;
-}
-
-static void assert_open(pair *p)
-{
-    (void)cinch_error_report(&p->client.err, stderr);
-    (void)cinch_error_report(&p->server.err, stderr);
-    assert_int_equal(p->client.status, CINCH_OK);
-    assert_int_equal(p->server.status, CINCH_OK);
-    assert_true(pair_send(p, &p->client, &p->server, "ping", 4));
-    assert_true(pair_send(p, &p->server, &p->client, "pong", 4));
-    assert_int_equal(ERR_peek_error(), 0);
-}
-
 /* ---- attacks ---- */
 
-/* A wrong signature never leaves, nor does a handshake that nobody signs end in success. */
+/* A wrong signature never office_leaves, nor does a handshake that nobody signs end in success. */
 static void test_what_is_not_signed_fails(void **state)
 {
     static const struct {
@@ -108,13 +35,13 @@ static void test_what_is_not_signed_fails(void **state)
 
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++)
-        for (size_t i = 0; i < KINDS * 4; i++) {
-            office o = {.cert = leaves[i / 4]};
+        for (size_t i = 0; i < OFFICE_KINDS * 4; i++) {
+            office o = {.cert = office_leaves[i / 4]};
             int as_server = i % 2 == 0;
             static unsigned char large[10000];
 
             o.mood = cases[c].mood;
-            pair p = meet(&o, as_server, versions[i / 2 % 2]);
+            pair p = office_meet(&o, as_server, office_versions[i / 2 % 2]);
             pair_end *ours = as_server ? &p.server : &p.client;
             pair_end *theirs = as_server ? &p.client : &p.server;
             assert_int_equal(o.calls, 1);
@@ -146,14 +73,14 @@ static void test_what_is_not_signed_fails(void **state)
 static void test_failed_answers(void **state)
 {
     cinch_error set = CINCH_ERROR_INIT;
-    office o = {.cert = leaves[0]};
+    office o = {.cert = office_leaves[0]};
 
     (void)state;
     assert_int_equal(cinch_signature_answer(NULL, "x", 1, &set), CINCH_FAILED);
     assert_int_equal(set.cause, CINCH_CAUSE_MISUSE);
     cinch_signature_refuse(NULL, "x");
     for (int with_error = 0; with_error < 2; with_error++) {
-        pair p = meet(&o, 1, CINCH_TLS_1_3);
+        pair p = office_meet(&o, 1, CINCH_TLS_1_3);
 
         assert_int_equal(cinch_signature_answer(office_take(&o).request, with_error ? "x" : NULL, 1,
                                                 with_error ? &set : NULL),
@@ -175,8 +102,8 @@ static void test_freed_in_every_order(void **state)
 {
     (void)state;
     for (int i = 0; i < 16; i++) {
-        office o = {.cert = leaves[(size_t)i % KINDS]};
-        pair p = meet(&o, i / 4 % 2, versions[i / 8]);
+        office o = {.cert = office_leaves[(size_t)i % OFFICE_KINDS]};
+        pair p = office_meet(&o, i / 4 % 2, office_versions[i / 8]);
         pair_end *ours = i / 4 % 2 ? &p.server : &p.client;
 
         assert_int_equal(ours->status, CINCH_WANT_SIGNATURE);
@@ -197,8 +124,8 @@ static void test_freed_in_every_order(void **state)
 static void test_close_gives_up(void **state)
 {
     cinch_error err = CINCH_ERROR_INIT;
-    office o = {.cert = leaves[0]};
-    pair p = meet(&o, 1, CINCH_TLS_1_3);
+    office o = {.cert = office_leaves[0]};
+    pair p = office_meet(&o, 1, CINCH_TLS_1_3);
 
     (void)state;
     assert_int_equal(cinch_conn_close(p.server.conn, &err), CINCH_OK);
@@ -219,10 +146,10 @@ static void test_close_gives_up(void **state)
 static void test_every_kind_signs(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < KINDS; i++)
+    for (size_t i = 0; i < OFFICE_KINDS; i++)
         for (int j = 0; j < 8; j++) {
-            office o = {.cert = leaves[i], .mood = j / 4 ? OFFICE_AT_ONCE : OFFICE_LATER};
-            pair p = meet(&o, j % 2, versions[j / 2 % 2]);
+            office o = {.cert = office_leaves[i], .mood = j / 4 ? OFFICE_AT_ONCE : OFFICE_LATER};
+            pair p = office_meet(&o, j % 2, office_versions[j / 2 % 2]);
             pair_end *ours = j % 2 ? &p.server : &p.client;
 
             if (o.mood == OFFICE_LATER) {
@@ -231,7 +158,7 @@ static void test_every_kind_signs(void **state)
                 assert_int_equal(office_answer(o.cert, office_take(&o), 0), CINCH_OK);
                 pair_handshake(&p);
             }
-            assert_open(&p);
+            office_assert_open(&p);
             assert_int_equal(o.calls, 1);
             pair_stop(&p);
         }
@@ -241,8 +168,8 @@ static void test_every_kind_signs(void **state)
 static void test_calls_while_waiting(void **state)
 {
     cinch_error err = CINCH_ERROR_INIT;
-    office o = {.cert = leaves[2]};
-    pair p = meet(&o, 1, CINCH_TLS_1_3);
+    office o = {.cert = office_leaves[2]};
+    pair p = office_meet(&o, 1, CINCH_TLS_1_3);
     cinch_conn *conn = p.server.conn;
     char byte;
     void *space;
@@ -280,12 +207,12 @@ static void test_hosts(void **state)
     static const char *const names[] = {"one.test", "two.test", "three.test"};
     pki_cert *certs[3];
     office offices[3] = {{0}};
-    cinch_context *client = pair_client_context(root), *other = cinch_context_server(NULL);
-    cinch_context *server = pair_server_context(client_leaf, NULL);
+    cinch_context *client = pair_client_context(office_root), *other = cinch_context_server(NULL);
+    cinch_context *server = pair_server_context(office_client, NULL);
 
     (void)state;
     for (int i = 0; i < 3; i++) {
-        certs[i] = pki_make(&(pki_spec){.cn = names[i], .dns = {names[i]}}, root);
+        certs[i] = pki_make(&(pki_spec){.cn = names[i], .dns = {names[i]}}, office_root);
         offices[i].cert = certs[i];
     }
     for (int i = 0; i < 2; i++) {
@@ -303,14 +230,14 @@ static void test_hosts(void **state)
         assert_int_equal(p.server.status, CINCH_WANT_SIGNATURE);
         assert_int_equal(office_answer(certs[i], office_take(&offices[i]), 0), CINCH_OK);
         pair_handshake(&p);
-        assert_open(&p);
+        office_assert_open(&p);
         pair_stop(&p);
     }
     /* And one that signs itself. */
     pair p = {0};
     pair_start(&p, client, server, "localhost");
     pair_handshake(&p);
-    assert_open(&p);
+    office_assert_open(&p);
     pair_stop(&p);
     cinch_context_free(client);
     cinch_context_free(server);
@@ -327,11 +254,11 @@ static void test_a_thousand_at_once(void **state)
     };
     static pair pairs[MANY];
     static office o;
-    cinch_context *client = pair_client_context(root), *server = cinch_context_server(NULL);
+    cinch_context *client = pair_client_context(office_root), *server = cinch_context_server(NULL);
     size_t deepest = 0;
 
     (void)state;
-    o.cert = leaves[0];
+    o.cert = office_leaves[0];
     office_use(&o, server);
     assert_int_equal(cinch_context_resumption(client, 0, NULL), CINCH_OK);
     for (int i = 0; i < MANY; i++) {
@@ -369,5 +296,5 @@ int main(void)
         cmocka_unit_test(test_a_thousand_at_once),
     };
 
-    return CINCH_FIBERS ? cmocka_run_group_tests(tests, set_up, tear_down) : 0;
+    return CINCH_FIBERS ? cmocka_run_group_tests(tests, office_set_up, office_tear_down) : 0;
 }

@@ -1,6 +1,5 @@
 /* Signatures that come later: from other threads, and for a client that is asked late. */
-#include "office.h"
-#include "pair.h"
+#include "office_pair.h"
 
 #include "base/fiber.h"
 
@@ -15,96 +14,24 @@
 #include <cmocka.h>
 #include <openssl/err.h>
 
-static pki_cert *root, *client_leaf;
-
-static const pki_key_type kinds[] = {PKI_KEY_P256, PKI_KEY_P384, PKI_KEY_RSA, PKI_KEY_ED25519};
-
-#define KINDS (sizeof kinds / sizeof kinds[0])
-
-static const cinch_tls_version versions[] = {CINCH_TLS_1_2, CINCH_TLS_1_3};
-static pki_cert *leaves[KINDS];
-
-static int set_up(void **state)
-{
-    (void)state;
-    root = pki_make(&(pki_spec){.cn = "Root", .is_ca = true}, NULL);
-    client_leaf = pki_make(&(pki_spec){.cn = "client"}, root);
-    for (size_t i = 0; i < KINDS; i++)
-        leaves[i] = pki_make(&(pki_spec){.cn = "leaf", .key_type = kinds[i]}, root);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < KINDS; i++)
-        pki_free(leaves[i]);
-    pki_free(client_leaf);
-    pki_free(root);
-    return 0;
-}
-
-static void limit(cinch_context *ctx, cinch_tls_version version)
-{
-    cinch_policy *policy = cinch_policy_new(NULL, NULL);
-
-    assert_int_equal(cinch_policy_versions(policy, version, version, NULL), CINCH_OK);
-    assert_int_equal(cinch_context_policy(ctx, policy, NULL), CINCH_OK);
-    cinch_policy_free(policy);
-}
-
-/* A pair in which O signs as the server or the client, as far as it gets without an answer. */
-static pair meet(office *o, int as_server, cinch_tls_version version)
-{
-    pair p = {0};
-    cinch_context *client = pair_client_context(root);
-    cinch_context *server =
-        as_server ? cinch_context_server(NULL) : pair_server_context(client_leaf, NULL);
-
-    limit(client, version);
-    office_use(o, as_server ? server : client);
-    if (!as_server) {
-        pair_trust(server, root);
-        assert_int_equal(cinch_context_client_auth(server, CINCH_CLIENT_AUTH_REQUIRED, NULL),
-                         CINCH_OK);
-    }
-    pair_start(&p, client, server, "localhost");
-    cinch_context_free(client);
-    cinch_context_free(server);
-    pair_handshake(&p);
-    assert_int_equal(ERR_peek_error(), 0);
-    return p;
-}
-
-static void assert_open(pair *p)
-{
-    (void)cinch_error_report(&p->client.err, stderr);
-    (void)cinch_error_report(&p->server.err, stderr);
-    assert_int_equal(p->client.status, CINCH_OK);
-    assert_int_equal(p->server.status, CINCH_OK);
-    assert_true(pair_send(p, &p->client, &p->server, "ping", 4));
-    assert_true(pair_send(p, &p->server, &p->client, "pong", 4));
-    assert_int_equal(ERR_peek_error(), 0);
-}
-
 /* ---- a client that is asked for its certificate late ---- */
 
 static pair ask_late(office *o)
 {
     pair p = {0};
-    cinch_context *client = pair_client_context(root);
-    cinch_context *server = pair_server_context(client_leaf, NULL);
+    cinch_context *client = pair_client_context(office_root);
+    cinch_context *server = pair_server_context(office_client, NULL);
     char byte;
     size_t n;
 
     office_use(o, client);
-    pair_trust(server, root);
+    pair_trust(server, office_root);
     assert_int_equal(cinch_context_late_certificate(client, 1, NULL), CINCH_OK);
     pair_start(&p, client, server, "localhost");
     pair_handshake(&p);
     cinch_context_free(client);
     cinch_context_free(server);
-    assert_open(&p);
+    office_assert_open(&p);
     assert_int_equal(o->calls, 0);
     assert_int_equal(cinch_conn_ask_certificate(p.server.conn, NULL), CINCH_OK);
     assert_int_equal(cinch_conn_write(p.server.conn, "data", 4, &n, NULL), CINCH_OK);
@@ -119,7 +46,7 @@ static void test_late_certificates(void **state)
     (void)state;
     for (int wrong = 0; wrong < 2; wrong++)
         for (int by_write = 0; by_write < 2; by_write++) {
-            office o = {.cert = leaves[1]};
+            office o = {.cert = office_leaves[1]};
             pair p = ask_late(&o);
             char buf[10] = "";
             size_t n = 0;
@@ -158,7 +85,7 @@ static void test_late_and_given_up(void **state)
 {
     (void)state;
     for (int close = 0; close < 2; close++) {
-        office o = {.cert = leaves[0]};
+        office o = {.cert = office_leaves[0]};
         pair p = ask_late(&o);
 
         if (close) {
@@ -191,9 +118,9 @@ static void *stop(void *arg)
 static void test_another_thread_goes_on(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 4 * KINDS; i++) {
-        office o = {.cert = leaves[i / 4]};
-        pair p = meet(&o, i % 2 == 0, versions[i / 2 % 2]);
+    for (size_t i = 0; i < 4 * OFFICE_KINDS; i++) {
+        office o = {.cert = office_leaves[i / 4]};
+        pair p = office_meet(&o, i % 2 == 0, office_versions[i / 2 % 2]);
         pthread_t thread;
 
         office_work work = office_take(&o);
@@ -205,7 +132,7 @@ static void test_another_thread_goes_on(void **state)
             cinch_signature_refuse(work.request, NULL);
             continue;
         }
-        assert_open(&p);
+        office_assert_open(&p);
         pair_stop(&p);
     }
 }
@@ -228,8 +155,8 @@ static void test_another_thread_answers(void **state)
 {
     (void)state;
     for (int i = 0; i < 40; i++) {
-        office o = {.cert = leaves[0]};
-        pair p = meet(&o, 1, CINCH_TLS_1_3);
+        office o = {.cert = office_leaves[0]};
+        pair p = office_meet(&o, 1, CINCH_TLS_1_3);
         signing_thread t = {o.cert, office_take(&o)};
         pthread_t thread;
 
@@ -237,7 +164,7 @@ static void test_another_thread_answers(void **state)
         if (i % 2 == 0) {
             while (p.server.status == CINCH_WANT_SIGNATURE)
                 pair_handshake(&p);
-            assert_open(&p);
+            office_assert_open(&p);
         }
         pair_stop(&p);
         assert_int_equal(pthread_join(thread, NULL), 0);
@@ -253,5 +180,5 @@ int main(void)
         cmocka_unit_test(test_another_thread_answers),
     };
 
-    return CINCH_FIBERS ? cmocka_run_group_tests(tests, set_up, tear_down) : 0;
+    return CINCH_FIBERS ? cmocka_run_group_tests(tests, office_set_up, office_tear_down) : 0;
 }
