@@ -18,8 +18,10 @@ BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-d
 	libjansson-dev libhttp-parser-dev scdoc
 TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip python3-setuptools \
 	python3-wheel openssl gnutls-bin curl procps ca-certificates
-# Where this release of Debian has them: keys in a token, and the suites of its Python.
-OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider libpython3.11-testsuite libpython3.13-testsuite
+# Where this release of Debian has them: keys in a token, the suites of its Python, and programs in Python.
+OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider libpython3.11-testsuite libpython3.13-testsuite \
+	python3-requests python3-urllib3 python3-aiohttp python3-httpx python3-websockets \
+	python3-tornado gunicorn python3-django
 LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 python3-dev git binutils
 FUZZ_PACKAGES = clang libclang-rt-dev
 # What makes a system in a folder.

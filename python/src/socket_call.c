@@ -38,7 +38,25 @@ static void count_in(socket_object *self, const unsigned char *bytes, size_t n)
     }
 }
 
-/* Takes what is wanted from the MemoryBIO. CINCH_OK if something came, or the end did. */
+/* Up to the end of the record on the way, from the MemoryBIO. How many bytes; the GIL is held. */
+static size_t take_record(socket_object *self, unsigned char *space, size_t room)
+{
+    size_t size = 0, got;
+
+    do {
+        size_t most = room - size < wanted(self) ? room - size : wanted(self);
+
+        got = memory_bio_take(self->incoming, space + size, most);
+        count_in(self, space + size, got);
+        size += got;
+    } while (got > 0 && size < room && (self->body_left > 0 || self->head_size > 0));
+    return size;
+}
+
+/*
+ * A record from the MemoryBIO, its head and its body at once, as handing over the GIL is dear. CINCH_OK
+ * if something came, or the end did.
+ */
 static cinch_status take_from_memory(call *c)
 {
     socket_object *self = c->self;
@@ -48,15 +66,12 @@ static cinch_status take_from_memory(call *c)
 
     if (cinch_conn_recv_space(self->conn, &space, &room, &c->err) != CINCH_OK)
         return CINCH_FAILED;
-    if (room > wanted(self))
-        room = wanted(self);
     call_into_python(c);
-    got = memory_bio_take(self->incoming, space, room);
+    got = take_record(self, space, room);
     ended = got == 0 && memory_bio_at_end(self->incoming);
     call_out_of_python(c);
     if (got == 0)
         return ended ? cinch_conn_recv_end(self->conn, &c->err) : CINCH_WANT_READ;
-    count_in(self, space, got);
     return cinch_conn_recv_commit(self->conn, got, &c->err);
 }
 

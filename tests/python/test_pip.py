@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+import programs
+
 SOURCE = pathlib.Path(os.environ["CINCH_SOURCE"])
 BUILD = pathlib.Path(os.environ["CINCH_BUILD"])
 
@@ -60,3 +62,15 @@ def test_without_the_variable_nothing_is_imported(base):
 
 def test_python_that_ignores_the_environment_ignores_the_variable(base):
     assert "_cinch" not in run("-E", "-c", SHOW, PYTHONUSERBASE=base, CINCH_PYTHON="1").stdout
+
+
+@pytest.mark.parametrize("module", programs.present("requests"))
+def test_a_program_of_others_needs_the_variable_only(module, base, pki):
+    with programs.OpensslServer(pki, "good") as server:
+        done = run(programs.HERE / "client.py", module, "localhost", server.port, pki / "root.pem",
+                   PYTHONUSERBASE=base, CINCH_PYTHON="1")
+        assert done.returncode == 0 and '"status": 200' in done.stdout, done.stdout
+        assert f'"extension": "{base}/' in done.stdout, done.stdout
+        done = run(programs.HERE / "client.py", module, "localhost", server.port, pki / "other-root.pem",
+                   PYTHONUSERBASE=base, CINCH_PYTHON="1")
+        assert '"requests.exceptions.SSLError"' in done.stdout, done.stdout
