@@ -41,8 +41,8 @@ RELEASE = -Dwerror=$(WERROR) $(INSTALL_OPTIONS)
 SANITIZED = -Dwerror=$(WERROR) -Db_lundef=false
 INSTALL_OPTIONS = -Dprefix=$(abspath $(PREFIX)) -Dlibdir=$(LIBDIR)
 
-.PHONY: all build help demo demo-packages test test-quick test-trixie build-asan build-tsan bench lint fuzz install map \
-	format deps clean test-packages
+.PHONY: all build help demo demo-packages test test-quick test-python-full test-trixie build-asan \
+	build-tsan bench lint fuzz install map format deps clean test-packages
 # Ninja is what works in parallel; two of these at a time would get into each other's way.
 .NOTPARALLEL:
 
@@ -53,6 +53,7 @@ help:
 	@echo 'make demo         shows what works, with programs that are not ours'
 	@echo 'make test         all tests, then again under sanitizers'
 	@echo 'make test-quick   all tests, without sanitizers; with ONLY=unit/uri some of them'
+	@echo 'make test-python-full  the suites of CPython that take long, which the others leave out'
 	@echo 'make test-trixie  make test on Debian 13, in a folder; as root; also with ONLY= or TARGET=demo'
 	@echo 'make lint         format, static analysis, house rules'
 	@echo 'make fuzz FUZZ=conn SECONDS=60'
@@ -81,6 +82,9 @@ test-packages:
 
 test-quick: test-packages build
 	@$(RUN_TESTS) build
+
+test-python-full: test-packages build
+	@$(RUN_TESTS) build=python-full
 
 test: test-packages build build-asan build-tsan
 	@$(RUN_TESTS) build build-asan build-tsan=threads

@@ -95,7 +95,7 @@ static cinch_status read_step(call *c, void *arg)
     return cinch_conn_read(c->self->conn, s->bytes, s->size, &s->n, &c->err);
 }
 
-/* 0 with S->n set, 0 at the end too; -1 with an exception set. */
+/* 0 with S->n set, to 0 if the peer alone has closed; -1 with an exception set. */
 static int read_into(PyObject *object, span *s)
 {
     call c;
@@ -107,6 +107,12 @@ static int read_into(PyObject *object, span *s)
     status = call_close(&c, status);
     if (status == CINCH_OK)
         count_handshake(as_socket(object));
+    /* CPython's way: the peer's end reads as no data, and the end of both directions is an error. */
+    if (status == CINCH_EOF && cinch_conn_state_now(as_socket(object)->conn) == CINCH_STATE_CLOSED) {
+        (void)raise_plain(c.state->zero_return_error, PYTHON_ERROR_ZERO_RETURN,
+                          "TLS/SSL connection has been closed (EOF)");
+        return -1;
+    }
     if (status == CINCH_OK || status == CINCH_EOF)
         return 0;
     (void)call_raise(&c, status, "read");
