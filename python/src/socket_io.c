@@ -108,7 +108,8 @@ static int read_into(PyObject *object, span *s)
     if (status == CINCH_OK)
         count_handshake(as_socket(object));
     /* CPython's way: the peer's end reads as no data, and the end of both directions is an error. */
-    if (status == CINCH_EOF && cinch_conn_state_now(as_socket(object)->conn) == CINCH_STATE_CLOSED) {
+    if (status == CINCH_EOF &&
+        cinch_conn_state_now(as_socket(object)->conn) == CINCH_STATE_CLOSED) {
         (void)raise_plain(c.state->zero_return_error, PYTHON_ERROR_ZERO_RETURN,
                           "TLS/SSL connection has been closed (EOF)");
         return -1;
