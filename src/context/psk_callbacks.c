@@ -239,7 +239,7 @@ static cinch_status set_suites(const cinch_settings *settings, SSL_CTX *ctx, cin
         cinch_fail_evidence(err, "TLS 1.3 suites: %s", settings->policy->suites);
         return CINCH_FAILED;
     }
-    if (SSL_CTX_set_ciphersuites(ctx, list) != 1)
+    if (!cinch_ssl_set_suites(ctx, list))
         return cinch_fail_crypto(err, "setting the suites for a pre-shared key");
     return CINCH_OK;
 }
@@ -253,7 +253,7 @@ static cinch_status set_ciphers(const cinch_settings *settings, SSL_CTX *ctx, ci
         list[sizeof SUITE_1_2 - 1] = ':';
         memcpy(list + sizeof SUITE_1_2, settings->policy->ciphers, size + 1);
     }
-    if (SSL_CTX_set_cipher_list(ctx, list) != 1)
+    if (!cinch_ssl_set_ciphers(ctx, list))
         return cinch_fail_crypto(err, "setting the suites for a pre-shared key");
     return CINCH_OK;
 }

@@ -89,7 +89,9 @@ static const char *run(void *arg, bool *complete)
                 cinch_conn_state_now(p.client.conn) == CINCH_STATE_OPEN;
     bool waits = p.server.status == CINCH_WANT_SIGNATURE;
     if ((open || waits) == cinch_error_is_set(&err) || waits != (t->office.waiting > 0))
-        snprintf(t->complaint, sizeof t->complaint, "%s: %s (server: %s; client: %s, %s)", open ? "open" : "not open", err.what, cinch_status_name(p.server.status), cinch_status_name(p.client.status), p.client.err.what);
+        snprintf(t->complaint, sizeof t->complaint, "%s: %s (server: %s; client: %s, %s)",
+                 open ? "open" : "not open", err.what, cinch_status_name(p.server.status),
+                 cinch_status_name(p.client.status), p.client.err.what);
     if (open && t->as == OFFICE_LIES)
         snprintf(t->complaint, sizeof t->complaint, "open, with a wrong signature");
     *complete = t->as == OFFICE_LIES ? err.cause == CINCH_CAUSE_SIGNER : open || waits;
