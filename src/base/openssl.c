@@ -165,13 +165,11 @@ static int with_reason(int result)
 
 int cinch_ssl_set_ciphers(SSL_CTX *ctx, const char *list)
 {
-    ERR_clear_error();
     return with_reason(SSL_CTX_set_cipher_list(ctx, list));
 }
 
 int cinch_ssl_set_suites(SSL_CTX *ctx, const char *list)
 {
-    ERR_clear_error();
     return with_reason(SSL_CTX_set_ciphersuites(ctx, list));
 }
 

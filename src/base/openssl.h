@@ -24,8 +24,8 @@ const char *cinch_ssl_group(SSL *ssl);
 const char *cinch_ssl_peer_signature(SSL *ssl);
 
 /*
- * These are SSL_CTX_set_cipher_list() and SSL_CTX_set_ciphersuites(), with a reason for each failure in the
- * queue, which is emptied before. 1 or 0.
+ * These are SSL_CTX_set_cipher_list() and SSL_CTX_set_ciphersuites(). If the queue was empty before, a failure
+ * has its reason there. 1 or 0.
  */
 int cinch_ssl_set_ciphers(SSL_CTX *ctx, const char *list);
 int cinch_ssl_set_suites(SSL_CTX *ctx, const char *list);
