@@ -63,8 +63,8 @@ static cinch_status set_versions(const context_object *self, cinch_policy *polic
     if (least >= CINCH_TLS_1_2)
         return cinch_policy_versions(policy, (cinch_tls_version)least, (cinch_tls_version)most,
                                      err);
-    return cinch_policy_insecure_versions(policy, (cinch_tls_version)least,
-                                          (cinch_tls_version)most, err);
+    return cinch_policy_insecure_versions(policy, (cinch_tls_version)least, (cinch_tls_version)most,
+                                          err);
 }
 
 static cinch_status set_level(const context_object *self, cinch_policy *policy, cinch_error *err)
@@ -158,8 +158,8 @@ static void set_strictness(const context_object *self, cinch_context *ctx, cinch
     /* As CPython's: a program asks for strictness with a flag (create_default_context, 3.13). */
     for (int rule = 0; !strict && rule < CINCH_RULE_COUNT; rule++)
         (void)cinch_context_insecure_relax(ctx, (cinch_rule)rule, 1, err);
-    (void)cinch_context_partial_chain(
-        ctx, (self->verify_flags & X509_V_FLAG_PARTIAL_CHAIN) != 0, err);
+    (void)cinch_context_partial_chain(ctx, (self->verify_flags & X509_V_FLAG_PARTIAL_CHAIN) != 0,
+                                      err);
 }
 
 static void set_lists(const context_object *self, cinch_context *ctx, int has_crls,
@@ -168,7 +168,8 @@ static void set_lists(const context_object *self, cinch_context *ctx, int has_cr
     if (!has_crls || (self->verify_flags & X509_V_FLAG_CRL_CHECK) == 0)
         return;
     (void)cinch_context_crl_rule(
-        ctx, (self->verify_flags & X509_V_FLAG_CRL_CHECK_ALL) != 0 ? CINCH_CRL_CHAIN : CINCH_CRL_LEAF,
+        ctx,
+        (self->verify_flags & X509_V_FLAG_CRL_CHECK_ALL) != 0 ? CINCH_CRL_CHAIN : CINCH_CRL_LEAF,
         err);
 }
 
@@ -270,8 +271,8 @@ static void set_defaults(context_object *self, int protocol)
     self->num_tickets = 2;
     self->verify_flags = X509_V_FLAG_TRUSTED_FIRST;
     self->host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
-    self->options = (SSL_OP_ALL & ~SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS) | SSL_OP_NO_SSLv3 | SSL_OP_NO_COMPRESSION |
-                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE |
+    self->options = (SSL_OP_ALL & ~SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS) | SSL_OP_NO_SSLv3 |
+                    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE |
                     SSL_OP_SINGLE_ECDH_USE | SSL_OP_ENABLE_MIDDLEBOX_COMPAT;
 #if PY_VERSION_HEX < 0x030D0000
     self->options |= SSL_OP_IGNORE_UNEXPECTED_EOF;
@@ -377,7 +378,8 @@ static PyObject *wrap_bio(context_object *self, PyObject *args, PyObject *kwargs
                                      state->memory_bio_type, &incoming, state->memory_bio_type,
                                      &outgoing, &server_side, &hostname, &owner, &session))
         return NULL;
-    return socket_wrap(state, self, NULL, incoming, outgoing, server_side, hostname, owner, session);
+    return socket_wrap(state, self, NULL, incoming, outgoing, server_side, hostname, owner,
+                       session);
 }
 
 #define WITH_KEYWORDS (METH_VARARGS | METH_KEYWORDS)
@@ -421,8 +423,8 @@ static PyType_Slot slots[] = {
 static PyType_Spec spec = {
     .name = "_ssl._SSLContext",
     .basicsize = sizeof(context_object),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
-             Py_TPFLAGS_IMMUTABLETYPE,
+    .flags =
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = slots,
 };
 

@@ -25,10 +25,17 @@ enum {
 };
 
 /* ssl.CERT_... */
-enum { VERIFY_NONE = 0, VERIFY_OPTIONAL = 1, VERIFY_REQUIRED = 2 };
+enum {
+    VERIFY_NONE = 0,
+    VERIFY_OPTIONAL = 1,
+    VERIFY_REQUIRED = 2
+};
 
 /* ssl.TLSVersion has two values that stand for the ends of the range. */
-enum { VERSION_LOWEST = -2, VERSION_HIGHEST = -1 };
+enum {
+    VERSION_LOWEST = -2,
+    VERSION_HIGHEST = -1
+};
 
 /* Where anchors or revocation lists come from, in the order in which they were named. */
 typedef enum source_kind {
@@ -55,8 +62,7 @@ typedef struct key_log {
 #define MOST_IDENTITIES 16
 
 typedef struct context_object {
-    PyObject_HEAD
-    int protocol;
+    PyObject_HEAD int protocol;
     int verify_mode;
     int check_hostname;
     unsigned host_flags;

@@ -6,9 +6,9 @@ typedef struct adjustment {
     uint64_t options;
     unsigned long flags; /* of the verification */
     int with_key_log;
-    int late;            /* a server asks for certificates after the handshake only */
-    int build_chain;     /* what leads from the certificate to an anchor comes from the anchors */
-    int with_hint; /* to clients of TLS 1.2, about the names of shared secrets */
+    int late;        /* a server asks for certificates after the handshake only */
+    int build_chain; /* what leads from the certificate to an anchor comes from the anchors */
+    int with_hint;   /* to clients of TLS 1.2, about the names of shared secrets */
     char hint[PSK_MAX_IDENTITY_LEN + 1];
     int ciphers_raw;
     char ciphers[4096];
@@ -33,8 +33,8 @@ static int adjust(SSL_CTX *ssl_ctx, const void *data, size_t size)
     if (a->with_key_log)
         SSL_CTX_set_keylog_callback(ssl_ctx, context_key_log_line);
     if (a->late)
-        SSL_CTX_set_verify(ssl_ctx,
-                           SSL_CTX_get_verify_mode(ssl_ctx) | SSL_VERIFY_POST_HANDSHAKE, NULL);
+        SSL_CTX_set_verify(ssl_ctx, SSL_CTX_get_verify_mode(ssl_ctx) | SSL_VERIFY_POST_HANDSHAKE,
+                           NULL);
     /* Once, and not in every handshake as libssl would; what it cannot find is simply not sent. */
     if (a->build_chain)
         (void)SSL_CTX_build_cert_chain(ssl_ctx, SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR |

@@ -20,8 +20,7 @@ static int set_sni_callback(PyObject *object, PyObject *value, void *unused)
 
     (void)unused;
     if (self->protocol == PROTOCOL_TLS_CLIENT) {
-        PyErr_SetString(PyExc_ValueError,
-                        "sni_callback cannot be set on TLS_CLIENT context");
+        PyErr_SetString(PyExc_ValueError, "sni_callback cannot be set on TLS_CLIENT context");
         return -1;
     }
     if (value == NULL || (value != Py_None && !PyCallable_Check(value))) {

@@ -80,11 +80,11 @@ static void show_message(int sent, int version, int type, const void *bytes, siz
         return;
     call_into_python(c);
     PyObject *callback = self->message_callback, *owner = socket_owner_or_self(self);
-    PyObject *result = owner == NULL ? NULL
-                                     : PyObject_CallFunction(callback, "Osiiiy#", owner,
-                                                             sent ? "write" : "read", version, type,
-                                                             message_type(type, bytes, size), bytes,
-                                                             (Py_ssize_t)size);
+    PyObject *result =
+        owner == NULL
+            ? NULL
+            : PyObject_CallFunction(callback, "Osiiiy#", owner, sent ? "write" : "read", version,
+                                    type, message_type(type, bytes, size), bytes, (Py_ssize_t)size);
     if (result == NULL)
         PyErr_WriteUnraisable(callback);
     Py_XDECREF(result);
@@ -389,12 +389,8 @@ static PyMethodDef io_methods[] = {
 static PyMethodDef methods[24];
 
 static PyType_Slot slots[] = {
-    {Py_tp_methods, methods},
-    {Py_tp_getset, attributes},
-    {Py_tp_dealloc, socket_dealloc},
-    {Py_tp_traverse, socket_traverse},
-    {Py_tp_clear, socket_clear},
-    {0, NULL},
+    {Py_tp_methods, methods},          {Py_tp_getset, attributes},  {Py_tp_dealloc, socket_dealloc},
+    {Py_tp_traverse, socket_traverse}, {Py_tp_clear, socket_clear}, {0, NULL},
 };
 
 static PyType_Spec spec = {

@@ -15,12 +15,12 @@
 #define RECORD_HEAD 5
 
 typedef struct socket_object {
-    PyObject_HEAD
-    context_object *context;
-    cinch_conn *conn;     /* NULL where there can be no handshake: PROBLEM says why */
+    PyObject_HEAD context_object *context;
+    cinch_conn *conn; /* NULL where there can be no handshake: PROBLEM says why */
     cinch_error *problem;
-    pthread_mutex_t lock; /* recursive; after the GIL has been released, never the other way round */
-    PyObject *socket;     /* weak reference, NULL with MemoryBIOs */
+    pthread_mutex_t
+        lock;         /* recursive; after the GIL has been released, never the other way round */
+    PyObject *socket; /* weak reference, NULL with MemoryBIOs */
     PyObject *incoming;
     PyObject *outgoing;
     PyObject *owner; /* weak reference, or NULL */
@@ -30,7 +30,7 @@ typedef struct socket_object {
     key_log *log;
     int server_side;
     int begun;
-    int done; /* the handshake is */
+    int done;   /* the handshake is */
     int closed; /* shutdown() was called */
     /*
      * What is needed to complete the record on the way, and no more is ever taken from a socket: what
@@ -40,7 +40,8 @@ typedef struct socket_object {
     size_t head_size;
     size_t body_left;
     size_t unsent; /* of a write that could not leave in full, and was not told of yet */
-    unsigned char *kept; /* data that came before the socket broke, and was looked past for an alert */
+    unsigned char
+        *kept; /* data that came before the socket broke, and was looked past for an alert */
     size_t kept_size;
 } socket_object;
 
@@ -58,7 +59,7 @@ typedef struct call {
     module_state *state;
     struct call *outer; /* a callback may use another connection */
     PyThreadState *thread;
-    int fd; /* -1 with MemoryBIOs */
+    int fd;           /* -1 with MemoryBIOs */
     int waits;        /* the socket is not non-blocking */
     int64_t deadline; /* of the monotonic clock in microseconds, -1 for none */
     int broken;       /* errno, once the socket gave up */

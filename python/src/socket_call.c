@@ -136,7 +136,10 @@ static cinch_status wait_for(call *c, short events)
             status = CINCH_TIMEOUT;
             break;
         }
-        ready = poll(&p, 1, left < 0 ? -1 : left > 3600000000 ? 3600000 : (int)((left + 999) / 1000));
+        ready = poll(&p, 1,
+                     left < 0            ? -1
+                     : left > 3600000000 ? 3600000
+                                         : (int)((left + 999) / 1000));
         if (ready == 0) {
             ready = -1;
         } else if (ready < 0 && errno == EINTR) {
@@ -295,7 +298,8 @@ static int look_at_socket(call *c, module_state *state, socket_object *self)
         return 0;
     PyObject *sock = strong_reference(self->socket);
     if (sock == NULL) {
-        (void)raise_plain(state->ssl_error, PYTHON_ERROR_INVALID, "Underlying socket connection gone");
+        (void)raise_plain(state->ssl_error, PYTHON_ERROR_INVALID,
+                          "Underlying socket connection gone");
         return -1;
     }
     PyObject *fd = PyObject_CallMethod(sock, "fileno", NULL);
@@ -312,7 +316,8 @@ static int look_at_socket(call *c, module_state *state, socket_object *self)
     if (PyErr_Occurred())
         return -1;
     if (c->fd < 0) {
-        (void)raise_plain(state->ssl_error, PYTHON_ERROR_INVALID, "Underlying socket has been closed.");
+        (void)raise_plain(state->ssl_error, PYTHON_ERROR_INVALID,
+                          "Underlying socket has been closed.");
         return -1;
     }
     c->waits = seconds != 0;

@@ -154,9 +154,8 @@ static cinch_status write_step(call *c, void *arg)
     if (self->unsent > 0)
         return CINCH_OK;
     size_t most = c->waits || c->fd < 0 ? WRITE_AT_ONCE : WRITE_UNWILLING;
-    cinch_status status = cinch_conn_write(self->conn, s->bytes + s->n,
-                                           s->size - s->n < most ? s->size - s->n : most, &part,
-                                           &c->err);
+    cinch_status status = cinch_conn_write(
+        self->conn, s->bytes + s->n, s->size - s->n < most ? s->size - s->n : most, &part, &c->err);
     self->unsent = part;
     return status;
 }
@@ -175,7 +174,8 @@ static cinch_status write_all(call *c, span *s)
     } while (status == CINCH_OK && s->n < s->size);
     if (status == CINCH_FAILED && c->broken != 0 && !cinch_error_is_set(&c->err))
         status = call_last_words(c);
-    return s->n > 0 && (status == CINCH_WANT_WRITE || status == CINCH_WANT_READ) ? CINCH_OK : status;
+    return s->n > 0 && (status == CINCH_WANT_WRITE || status == CINCH_WANT_READ) ? CINCH_OK
+                                                                                 : status;
 }
 
 PyObject *socket_write(PyObject *object, PyObject *data)
@@ -287,7 +287,8 @@ PyObject *socket_verify_client(PyObject *object, PyObject *unused)
     cinch_status status = call_run(&c, ask_step, &asked, 1);
     call_close(&c);
     if (status == CINCH_FAILED && cinch_conn_state_now(self->conn) != CINCH_STATE_FAILED)
-        return raise_named(state, "SSL", "EXTENSION_NOT_RECEIVED", "extension not received", &c.err);
+        return raise_named(state, "SSL", "EXTENSION_NOT_RECEIVED", "extension not received",
+                           &c.err);
     if (status != CINCH_OK)
         return call_raise(&c, status, "write");
     Py_RETURN_NONE;

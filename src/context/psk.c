@@ -206,7 +206,8 @@ static cinch_status change_lookup(cinch_settings *settings, const void *value, c
 {
     const lookup *l = value;
 
-    if (l->callback == NULL && l->offer == NULL && (settings->psk == NULL || settings->psk->count == 0)) {
+    if (l->callback == NULL && l->offer == NULL &&
+        (settings->psk == NULL || settings->psk->count == 0)) {
         cinch_psk_unref(settings->psk);
         settings->psk = NULL;
         return CINCH_OK;
