@@ -49,6 +49,33 @@ typedef size_t (*cinch_psk_callback)(const char *identity, unsigned char *key, s
 CINCH_API cinch_status cinch_context_psk_lookup(cinch_context *ctx, cinch_psk_callback callback,
                                                 void *arg, int fallback, cinch_error *err);
 
+/*
+ * cinch_context_insecure_psk_lookup does the same with secrets of 1 to 64 bytes, and asks for the empty
+ * name as well: for bindings to programs that were not made for libcinch. A short secret can be found
+ * out by trying all of them.
+ */
+CINCH_API cinch_status cinch_context_insecure_psk_lookup(cinch_context *ctx,
+                                                         cinch_psk_callback callback, void *arg,
+                                                         int fallback, cinch_error *err);
+
+/*
+ * cinch_psk_offer_callback chooses a client's secret in a handshake. HINT is what a server of TLS 1.2 says
+ * about the names that it knows, which anybody can make up, or NULL. It writes the name with its NUL into
+ * IDENTITY of IDENTITY_SIZE bytes, which is empty before, at most SIZE bytes into KEY, and returns how
+ * many, or 0 to offer none. It may be asked again for the same connection. KEY is wiped after use.
+ */
+typedef size_t (*cinch_psk_offer_callback)(const char *hint, char *identity, size_t identity_size,
+                                           unsigned char *key, size_t size, void *arg);
+
+/*
+ * cinch_context_insecure_psk_offer makes a client that was given no secret ask CALLBACK for one; NULL:
+ * none. FALLBACK as in cinch_context_psk(). Secrets and names are as in
+ * cinch_context_insecure_psk_lookup().
+ */
+CINCH_API cinch_status cinch_context_insecure_psk_offer(cinch_context *ctx,
+                                                        cinch_psk_offer_callback callback,
+                                                        void *arg, int fallback, cinch_error *err);
+
 CINCH_END_DECLS
 
 #endif

@@ -221,6 +221,7 @@ static cinch_context *build(context_object *self, int server_side, cinch_error *
         set_server(self, ctx, err);
     else
         set_client(self, ctx, err);
+    context_apply_psk(self, ctx, server_side, err);
     (void)context_adjust(self, ctx, server_side, has_crls, err);
     if (!cinch_error_is_set(err))
         return ctx;
@@ -288,7 +289,10 @@ static void set_defaults(context_object *self, int protocol)
     /* SSL_OP_SINGLE_DH_USE and SSL_OP_SINGLE_ECDH_USE say nothing any more: it is always so. */
     self->options = (SSL_OP_ALL & ~SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS) | SSL_OP_NO_SSLv3 |
                     SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                    SSL_OP_ENABLE_MIDDLEBOX_COMPAT | SSL_OP_IGNORE_UNEXPECTED_EOF;
+                    SSL_OP_ENABLE_MIDDLEBOX_COMPAT;
+#if PY_VERSION_HEX < 0x030D0000
+    self->options |= SSL_OP_IGNORE_UNEXPECTED_EOF;
+#endif
     if (protocol == PROTOCOL_TLS_CLIENT) {
         self->verify_mode = VERIFY_REQUIRED;
         self->check_hostname = 1;
@@ -411,6 +415,10 @@ static PyMethodDef methods[] = {
     {"cert_store_stats", CALL(context_cert_store_stats), METH_NOARGS, NULL},
     {"get_ca_certs", CALL(context_get_ca_certs), WITH_KEYWORDS, NULL},
     {"get_ciphers", CALL(context_get_ciphers), METH_NOARGS, NULL},
+#if PY_VERSION_HEX >= 0x030D0000
+    {"set_psk_client_callback", CALL(context_set_psk_client_callback), WITH_KEYWORDS, NULL},
+    {"set_psk_server_callback", CALL(context_set_psk_server_callback), WITH_KEYWORDS, NULL},
+#endif
     {"audit", CALL(context_audit), METH_NOARGS,
      "audit()\n--\n\nWhat is weak in this context, the worst first: a list of dicts."},
     {NULL, NULL, 0, NULL},

@@ -149,6 +149,13 @@ cinch_context *context_choose(const cinch_client_hello *hello, int *refuse, void
 void context_key_log_line(const SSL *ssl, const char *line);
 void key_log_unref(key_log *log);
 
+/* context_psk.c */
+PyObject *context_set_psk_client_callback(context_object *self, PyObject *args, PyObject *kwargs);
+PyObject *context_set_psk_server_callback(context_object *self, PyObject *args, PyObject *kwargs);
+/* Lets CTX ask the callbacks of SELF for shared secrets. */
+void context_apply_psk(const context_object *self, cinch_context *ctx, int server_side,
+                       cinch_error *err);
+
 /* context_adjust.c: what only OpenSSL knows of. */
 cinch_status context_adjust(const context_object *self, cinch_context *ctx, int server_side,
                             int has_crls, cinch_error *err);

@@ -8,6 +8,8 @@ typedef struct adjustment {
     int with_key_log;
     int late;        /* a server asks for certificates after the handshake only */
     int build_chain; /* what leads from the certificate to an anchor comes from the anchors */
+    int with_hint;   /* to clients of TLS 1.2, about the names of shared secrets */
+    char hint[PSK_MAX_IDENTITY_LEN + 1];
     int ciphers_raw;
     char ciphers[4096];
 } adjustment;
@@ -37,6 +39,8 @@ static int adjust(SSL_CTX *ssl_ctx, const void *data, size_t size)
     if (a->build_chain)
         (void)SSL_CTX_build_cert_chain(ssl_ctx, SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR |
                                                     SSL_BUILD_CHAIN_FLAG_CLEAR_ERROR);
+    if (a->with_hint && SSL_CTX_use_psk_identity_hint(ssl_ctx, a->hint) != 1)
+        return 0;
     return (!a->ciphers_raw || SSL_CTX_set_cipher_list(ssl_ctx, a->ciphers) == 1) &&
            X509_VERIFY_PARAM_set_flags(param, a->flags) == 1;
 }
@@ -56,6 +60,9 @@ cinch_status context_adjust(const context_object *self, cinch_context *ctx, int 
     a.late = server_side && self->post_handshake_auth && self->verify_mode == VERIFY_OPTIONAL;
     a.build_chain = self->identity_count > 0 && self->source_count > 0 &&
                     cinch_identity_certificate(self->identities[0], 1) == NULL;
+    a.with_hint = server_side && self->psk_server_callback != NULL && self->psk_hint != NULL;
+    if (a.with_hint)
+        (void)PyOS_snprintf(a.hint, sizeof a.hint, "%s", self->psk_hint);
     a.ciphers_raw = self->ciphers_raw;
     if (self->ciphers_raw)
         (void)PyOS_snprintf(a.ciphers, sizeof a.ciphers, "%s", self->ciphers);

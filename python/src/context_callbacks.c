@@ -50,6 +50,17 @@ static int alert_of(PyObject *answer, PyObject *callback)
     return alert > 0 && alert < 256 ? (int)alert : SSL_AD_INTERNAL_ERROR;
 }
 
+/* Whether the object that a program knows SELF by is no longer there. */
+static int owner_is_gone(const socket_object *self)
+{
+    PyObject *weak = self->owner != NULL ? self->owner : self->socket;
+    PyObject *owner = strong_reference(weak);
+    int gone = weak != NULL && owner == NULL;
+
+    Py_XDECREF(owner);
+    return gone;
+}
+
 /*
  * Asks the callback of the context that SELF began with. The context that it puts in place brings all
  * its rules with it: certificates, whether clients are asked for theirs, versions, sessions.
@@ -63,6 +74,8 @@ static cinch_context *ask(module_state *state, socket_object *self, const char *
     Py_CLEAR(self->chosen);
     if (callback == NULL) {
         *refuse = 0;
+    } else if (owner_is_gone(self)) {
+        *refuse = SSL_AD_INTERNAL_ERROR;
     } else if (text == NULL || owner == NULL) {
         PyErr_WriteUnraisable(callback);
         *refuse = SSL_AD_INTERNAL_ERROR;

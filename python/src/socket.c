@@ -297,20 +297,25 @@ static void socket_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
-/* A new reference to what WEAK points to, or NULL. */
-static PyObject *strong(PyObject *weak)
+PyObject *strong_reference(PyObject *weak)
 {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *object = NULL;
+
+    return weak != NULL && PyWeakref_GetRef(weak, &object) == 1 ? object : NULL;
+#else
     PyObject *object = weak == NULL ? NULL : PyWeakref_GetObject(weak);
 
     return object == NULL || object == Py_None ? NULL : Py_NewRef(object);
+#endif
 }
 
 PyObject *socket_owner_or_self(socket_object *self)
 {
-    PyObject *owner = strong(self->owner);
+    PyObject *owner = strong_reference(self->owner);
 
     if (owner == NULL)
-        owner = strong(self->socket);
+        owner = strong_reference(self->socket);
     return owner != NULL ? owner : Py_NewRef((PyObject *)self);
 }
 
@@ -359,7 +364,7 @@ static PyObject *get_server_hostname(PyObject *self, void *unused)
 
 static PyObject *get_owner(PyObject *self, void *unused)
 {
-    PyObject *owner = strong(as_socket(self)->owner);
+    PyObject *owner = strong_reference(as_socket(self)->owner);
 
     (void)unused;
     return owner != NULL ? owner : Py_NewRef(Py_None);

@@ -114,6 +114,8 @@ size_t call_take_kept(call *c, unsigned char *to, size_t size);
 PyObject *call_raise(const call *c, cinch_status status, const char *what);
 
 /* socket.c */
+/* A new reference to what WEAK points to, or NULL without an exception. */
+PyObject *strong_reference(PyObject *weak);
 socket_object *socket_of(const SSL *ssl); /* NULL for one that is not ours */
 PyObject *socket_owner_or_self(socket_object *self);
 

@@ -313,13 +313,12 @@ static int look_at_socket(call *c, module_state *state, socket_object *self)
     c->deadline = -1;
     if (self->incoming != NULL)
         return 0;
-    PyObject *sock = self->socket == NULL ? Py_None : PyWeakref_GetObject(self->socket);
-    if (sock == NULL || sock == Py_None) {
+    PyObject *sock = strong_reference(self->socket);
+    if (sock == NULL) {
         (void)raise_plain(state->ssl_error, PYTHON_ERROR_INVALID,
                           "Underlying socket connection gone");
         return -1;
     }
-    Py_INCREF(sock);
     PyObject *fd = PyObject_CallMethod(sock, "fileno", NULL);
     PyObject *timeout = fd == NULL ? NULL : PyObject_CallMethod(sock, "gettimeout", NULL);
     Py_DECREF(sock);

@@ -269,8 +269,8 @@ PyObject *socket_shutdown(PyObject *object, PyObject *unused)
     if (status != CINCH_OK)
         return call_raise(&c, status, c.err.category == CINCH_CATEGORY_NONE ? "read" : "write");
     self->closed = 1;
-    PyObject *sock = self->socket == NULL ? Py_None : PyWeakref_GetObject(self->socket);
-    return Py_NewRef(sock == NULL ? Py_None : sock);
+    PyObject *sock = strong_reference(self->socket);
+    return sock != NULL ? sock : Py_NewRef(Py_None);
 }
 
 /* ---- a certificate asked for late ---- */

@@ -155,6 +155,24 @@ out:
     return ok;
 }
 
+/* A list that means nothing says so in the queue; in 3.5 memory can run out without a word. */
+static int with_reason(int result)
+{
+    if (result != 1 && ERR_peek_last_error() == 0)
+        ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
+    return result == 1;
+}
+
+int cinch_ssl_set_ciphers(SSL_CTX *ctx, const char *list)
+{
+    return with_reason(SSL_CTX_set_cipher_list(ctx, list));
+}
+
+int cinch_ssl_set_suites(SSL_CTX *ctx, const char *list)
+{
+    return with_reason(SSL_CTX_set_ciphersuites(ctx, list));
+}
+
 int cinch_ssl_set_groups(SSL_CTX *ctx, const char *list)
 {
     return set_groups(ctx, NULL, list);
@@ -184,7 +202,12 @@ int cinch_ex_place(atomic_int *place, int objects, CRYPTO_EX_dup *copied, CRYPTO
 
 int cinch_openssl_out_of_memory(unsigned long code)
 {
-    return code != 0 && ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+    if (code == 0)
+        return 0;
+    /* A realloc() that fails has no word of its own in 3.5; a list that cannot grow says only this. */
+    if (ERR_GET_LIB(code) == ERR_LIB_ASN1 && ERR_GET_REASON(code) == ERR_R_CRYPTO_LIB)
+        return 1;
+    return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
 }
 
 cinch_openssl_errors cinch_openssl_take_errors(void)

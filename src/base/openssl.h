@@ -24,6 +24,13 @@ const char *cinch_ssl_group(SSL *ssl);
 const char *cinch_ssl_peer_signature(SSL *ssl);
 
 /*
+ * These are SSL_CTX_set_cipher_list() and SSL_CTX_set_ciphersuites(). If the queue was empty before, a failure
+ * has its reason there. 1 or 0.
+ */
+int cinch_ssl_set_ciphers(SSL_CTX *ctx, const char *list);
+int cinch_ssl_set_suites(SSL_CTX *ctx, const char *list);
+
+/*
  * cinch_ssl_set_groups sets the list of groups LIST for CTX, or _of for SSL, of names separated by colons. A name
  * after "?" is left out if this OpenSSL does not know it. 1 or 0.
  */

@@ -35,7 +35,7 @@ typedef struct cinch_link {
 
     /* Shared secrets; see psk.h. */
     const char *psk_identity;      /* whose secret is in use, if it is proved; NULL: none */
-    char psk_text[CINCH_PSK_TEXT]; /* server: the place for one that was looked up */
+    char psk_text[CINCH_PSK_TEXT]; /* the place for one that a callback deals with */
     int psk_offers;                /* server: identities in the hello not yet looked at */
     int psk_unknown;               /* server: an identity that is not known was offered */
     /* Server: which host it is for; see hosts.h. */

@@ -40,6 +40,14 @@ int cinch_psk_identity_fits(const void *identity, size_t size)
            memcmp(clean, identity, size) == 0;
 }
 
+int cinch_psk_fits(const cinch_psk *psk, const void *identity, size_t size, size_t key_size)
+{
+    if (key_size > CINCH_PSK_LARGEST ||
+        (key_size > 0 && key_size < CINCH_PSK_SMALLEST && !psk->weak))
+        return 0;
+    return (psk->weak && size == 0) || cinch_psk_identity_fits(identity, size);
+}
+
 int cinch_psk_hash(const cinch_psk *psk, EVP_MD_CTX *md)
 {
     static const unsigned char none[1] = {0};
@@ -50,7 +58,10 @@ int cinch_psk_hash(const cinch_psk *psk, EVP_MD_CTX *md)
            EVP_DigestUpdate(md, &psk->fallback, sizeof psk->fallback) == 1 &&
            /* A function and its argument have no content to compare by: the same or others. */
            EVP_DigestUpdate(md, (const void *)&psk->lookup, sizeof psk->lookup) == 1 &&
-           EVP_DigestUpdate(md, (const void *)&psk->lookup_arg, sizeof psk->lookup_arg) == 1;
+           EVP_DigestUpdate(md, (const void *)&psk->lookup_arg, sizeof psk->lookup_arg) == 1 &&
+           EVP_DigestUpdate(md, (const void *)&psk->offer, sizeof psk->offer) == 1 &&
+           EVP_DigestUpdate(md, (const void *)&psk->offer_arg, sizeof psk->offer_arg) == 1 &&
+           EVP_DigestUpdate(md, &psk->weak, sizeof psk->weak) == 1;
 }
 
 /* A copy of OLD, or of nothing, with room for MORE entries. NULL if there is no memory. */
@@ -62,8 +73,12 @@ static cinch_psk *enlarge(const cinch_psk *old, size_t more)
     if (psk == NULL)
         return NULL;
     if (old != NULL)
-        *psk = (cinch_psk){
-            .lookup = old->lookup, .lookup_arg = old->lookup_arg, .fallback = old->fallback};
+        *psk = (cinch_psk){.lookup = old->lookup,
+                           .lookup_arg = old->lookup_arg,
+                           .offer = old->offer,
+                           .offer_arg = old->offer_arg,
+                           .weak = old->weak,
+                           .fallback = old->fallback};
     atomic_init(&psk->references, 1);
     if (count == 0)
         return psk;
@@ -178,17 +193,21 @@ cinch_status cinch_context_psk(cinch_context *ctx, const char *identity, const v
     return cinch_context_change(ctx, NULL, change_psk, &s, err);
 }
 
+/* Who is asked for secrets: a server's callback or a client's. */
 typedef struct lookup {
     cinch_psk_callback callback;
+    cinch_psk_offer_callback offer;
     void *arg;
     int fallback;
+    int weak;
 } lookup;
 
 static cinch_status change_lookup(cinch_settings *settings, const void *value, cinch_error *err)
 {
     const lookup *l = value;
 
-    if (l->callback == NULL && (settings->psk == NULL || settings->psk->count == 0)) {
+    if (l->callback == NULL && l->offer == NULL &&
+        (settings->psk == NULL || settings->psk->count == 0)) {
         cinch_psk_unref(settings->psk);
         settings->psk = NULL;
         return CINCH_OK;
@@ -197,6 +216,9 @@ static cinch_status change_lookup(cinch_settings *settings, const void *value, c
     if (psk != NULL) {
         psk->lookup = l->callback;
         psk->lookup_arg = l->arg;
+        psk->offer = l->offer;
+        psk->offer_arg = l->arg;
+        psk->weak = l->weak;
         psk->fallback = l->fallback != 0;
     }
     return put(settings, psk, err);
@@ -205,7 +227,23 @@ static cinch_status change_lookup(cinch_settings *settings, const void *value, c
 cinch_status cinch_context_psk_lookup(cinch_context *ctx, cinch_psk_callback callback, void *arg,
                                       int fallback, cinch_error *err)
 {
-    lookup l = {callback, arg, fallback};
+    lookup l = {callback, NULL, arg, fallback, 0};
 
     return cinch_context_change(ctx, "server", change_lookup, &l, err);
+}
+
+cinch_status cinch_context_insecure_psk_lookup(cinch_context *ctx, cinch_psk_callback callback,
+                                               void *arg, int fallback, cinch_error *err)
+{
+    lookup l = {callback, NULL, arg, fallback, 1};
+
+    return cinch_context_change(ctx, "server", change_lookup, &l, err);
+}
+
+cinch_status cinch_context_insecure_psk_offer(cinch_context *ctx, cinch_psk_offer_callback callback,
+                                              void *arg, int fallback, cinch_error *err)
+{
+    lookup l = {NULL, callback, arg, fallback, 1};
+
+    return cinch_context_change(ctx, "client", change_lookup, &l, err);
 }

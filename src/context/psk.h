@@ -58,9 +58,18 @@ struct cinch_psk {
     size_t count;
     cinch_psk_callback lookup;
     void *lookup_arg;
+    cinch_psk_offer_callback offer;
+    void *offer_arg;
+    int weak; /* what callbacks give may be short, and names empty */
     int fallback;
     unsigned char digest[32]; /* of the entries */
 };
+
+/*
+ * cinch_psk_fits tells whether PSK takes KEY_SIZE bytes from a callback, for an IDENTITY of SIZE bytes.
+ * KEY_SIZE 0: only the identity is looked at.
+ */
+int cinch_psk_fits(const cinch_psk *psk, const void *identity, size_t size, size_t key_size);
 
 /* cinch_psk_identity_fits tells whether SIZE bytes can be an identity: 1 to 128 of clean text. */
 int cinch_psk_identity_fits(const void *identity, size_t size);

@@ -47,37 +47,78 @@ static const cinch_psk_entry *ours(const cinch_link *link)
     return psk == NULL || psk->count == 0 ? NULL : psk->entries + psk->count - 1;
 }
 
+/* Whom the client of LINK says that it is, "" if it says nothing. */
+static const char *our_name(const cinch_link *link)
+{
+    const cinch_psk_entry *entry = ours(link);
+
+    return entry != NULL ? entry->identity : link->psk_text;
+}
+
+/* Writes our secret into KEY, of CINCH_PSK_LARGEST bytes, and its name into LINK. 0 if there is none. */
+static size_t choose(cinch_link *link, const char *hint, unsigned char *key)
+{
+    const cinch_psk *psk = link->derived->settings->psk;
+    const cinch_psk_entry *entry = ours(link);
+    size_t found = 0;
+
+    link->psk_identity = NULL;
+    if (entry != NULL) {
+        memcpy(key, entry->key, entry->size);
+        link->psk_identity = entry->identity;
+        return entry->size;
+    }
+    if (psk == NULL || psk->offer == NULL)
+        return 0;
+    memset(link->psk_text, 0, sizeof link->psk_text);
+    found = psk->offer(hint, link->psk_text, sizeof link->psk_text, key, CINCH_PSK_LARGEST,
+                       psk->offer_arg);
+    link->psk_text[sizeof link->psk_text - 1] = 0;
+    if (found == 0 || !cinch_psk_fits(psk, link->psk_text, strlen(link->psk_text), found))
+        return 0;
+    link->psk_identity = link->psk_text;
+    return found;
+}
+
 static int use_session(SSL *ssl, const EVP_MD *md, const unsigned char **identity, size_t *size,
                        SSL_SESSION **session)
 {
     cinch_link *link = cinch_link_of(ssl);
-    const cinch_psk_entry *entry = ours(link);
+    unsigned char key[CINCH_PSK_LARGEST] = {0};
+    int ok = 1;
 
     *session = NULL;
-    if (entry == NULL || (md != NULL && !EVP_MD_is_a(md, "SHA256")))
+    if (link == NULL || (md != NULL && !EVP_MD_is_a(md, "SHA256")))
         return 1;
-    *session = make_session(ssl, entry->key, entry->size);
-    if (*session == NULL)
-        return 0;
-    *identity = (const unsigned char *)entry->identity;
-    *size = strlen(entry->identity);
-    link->psk_identity = entry->identity;
-    return 1;
+    size_t found = choose(link, NULL, key);
+    if (found > 0) {
+        *session = make_session(ssl, key, found);
+        *identity = (const unsigned char *)link->psk_identity;
+        *size = strlen(link->psk_identity);
+        ok = *session != NULL;
+    }
+    OPENSSL_cleanse(key, sizeof key);
+    return ok;
 }
 
 static unsigned use_key(SSL *ssl, const char *hint, char *identity, unsigned identity_size,
                         unsigned char *key, unsigned key_size)
 {
     cinch_link *link = cinch_link_of(ssl);
-    const cinch_psk_entry *entry = ours(link);
+    unsigned char copy[CINCH_PSK_LARGEST] = {0};
 
-    (void)hint;
-    if (entry == NULL || strlen(entry->identity) >= identity_size || entry->size > key_size)
+    /* For its ClientHello libssl asks here as well where use_session() has nothing for TLS 1.3. */
+    if (link == NULL || SSL_get_state(ssl) != TLS_ST_CW_KEY_EXCH)
         return 0;
-    memcpy(identity, entry->identity, strlen(entry->identity) + 1);
-    memcpy(key, entry->key, entry->size);
-    link->psk_identity = entry->identity;
-    return (unsigned)entry->size;
+    size_t found = choose(link, hint, copy);
+    if (found > key_size || (found > 0 && strlen(link->psk_identity) >= identity_size))
+        found = 0;
+    if (found > 0) {
+        memcpy(identity, link->psk_identity, strlen(link->psk_identity) + 1);
+        memcpy(key, copy, found);
+    }
+    OPENSSL_cleanse(copy, sizeof copy);
+    return (unsigned)found;
 }
 
 /* ---- server ---- */
@@ -89,7 +130,7 @@ static size_t look_up(cinch_link *link, const void *identity, size_t size, unsig
     size_t found = 0;
 
     link->psk_identity = NULL;
-    if (psk == NULL || !cinch_psk_identity_fits(identity, size))
+    if (psk == NULL || !cinch_psk_fits(psk, identity, size, 0))
         return 0;
     memcpy(link->psk_text, identity, size);
     link->psk_text[size] = 0;
@@ -100,7 +141,7 @@ static size_t look_up(cinch_link *link, const void *identity, size_t size, unsig
         }
     if (found == 0 && psk->lookup != NULL)
         found = psk->lookup(link->psk_text, key, CINCH_PSK_LARGEST, psk->lookup_arg);
-    if (found < CINCH_PSK_SMALLEST || found > CINCH_PSK_LARGEST)
+    if (found == 0 || !cinch_psk_fits(psk, identity, size, found))
         return 0;
     link->psk_identity = link->psk_text;
     return found;
@@ -198,7 +239,7 @@ static cinch_status set_suites(const cinch_settings *settings, SSL_CTX *ctx, cin
         cinch_fail_evidence(err, "TLS 1.3 suites: %s", settings->policy->suites);
         return CINCH_FAILED;
     }
-    if (SSL_CTX_set_ciphersuites(ctx, list) != 1)
+    if (!cinch_ssl_set_suites(ctx, list))
         return cinch_fail_crypto(err, "setting the suites for a pre-shared key");
     return CINCH_OK;
 }
@@ -212,7 +253,7 @@ static cinch_status set_ciphers(const cinch_settings *settings, SSL_CTX *ctx, ci
         list[sizeof SUITE_1_2 - 1] = ':';
         memcpy(list + sizeof SUITE_1_2, settings->policy->ciphers, size + 1);
     }
-    if (SSL_CTX_set_cipher_list(ctx, list) != 1)
+    if (!cinch_ssl_set_ciphers(ctx, list))
         return cinch_fail_crypto(err, "setting the suites for a pre-shared key");
     return CINCH_OK;
 }
@@ -262,11 +303,9 @@ int cinch_psk_proved(const cinch_link *link, SSL *ssl)
 
 void cinch_psk_refuse(const cinch_link *link)
 {
-    const cinch_psk_entry *entry = ours(link);
-
     (void)cinch_fail(link->report, CINCH_CAUSE_HANDSHAKE_REFUSED,
                      "the server shows a certificate and does not prove the pre-shared key \"%s\"",
-                     entry == NULL ? "" : entry->identity);
+                     our_name(link));
     cinch_fail_evidence(link->report, "here nothing but the pre-shared key counts");
     cinch_fail_remedy(link->report, "check that the server knows this key by this name; do not go "
                                     "on with a certificate unless that is what you want");
@@ -274,15 +313,13 @@ void cinch_psk_refuse(const cinch_link *link)
 
 static int explain_client(const cinch_link *link, int alert, cinch_error *err)
 {
-    const cinch_psk_entry *entry = ours(link);
-
-    if (entry == NULL || !cinch_psk_only(link->derived->settings) ||
+    if (!cinch_psk_only(link->derived->settings) ||
         (alert != SSL_AD_HANDSHAKE_FAILURE && alert != SSL_AD_ILLEGAL_PARAMETER &&
          alert != SSL_AD_DECRYPT_ERROR && alert != SSL_AD_BAD_RECORD_MAC &&
          alert != SSL_AD_UNKNOWN_PSK_IDENTITY && alert != SSL_AD_MISSING_EXTENSION))
         return 0;
     (void)cinch_fail(err, CINCH_CAUSE_HANDSHAKE_REFUSED,
-                     "the server does not accept the pre-shared key \"%s\"", entry->identity);
+                     "the server does not accept the pre-shared key \"%s\"", our_name(link));
     cinch_fail_evidence(err,
                         "it sent the alert %s (%d); a server does not say whether it does not "
                         "know the name, has another secret, or wants certificates",

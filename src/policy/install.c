@@ -67,8 +67,7 @@ cinch_status cinch_policy_install(const cinch_policy *policy, SSL_CTX *ctx, cinc
     set_options(policy, ctx);
     if (!set_versions(policy, ctx))
         return cinch_fail_crypto(err, "setting the protocol versions");
-    if (SSL_CTX_set_cipher_list(ctx, policy->ciphers) != 1 ||
-        SSL_CTX_set_ciphersuites(ctx, policy->suites) != 1)
+    if (!cinch_ssl_set_ciphers(ctx, policy->ciphers) || !cinch_ssl_set_suites(ctx, policy->suites))
         return cinch_fail_crypto(err, "setting the cipher suites");
     if (!cinch_ssl_set_groups(ctx, policy->groups))
         return cinch_fail_crypto(err, "setting the groups");
@@ -196,6 +195,9 @@ cinch_status cinch_policy_usable(const cinch_policy *policy, STACK_OF(SSL_CIPHER
     }
     ERR_clear_error();
     *suites = SSL_get1_supported_ciphers(ssl);
+    /* None, or a list that could not grow, of which OpenSSL 3.5 says nothing: it could, this time. */
+    if (*suites == NULL && ERR_peek_error() == 0)
+        *suites = SSL_get1_supported_ciphers(ssl);
     status = CINCH_OK;
     if (*suites == NULL && ERR_peek_error() != 0)
         status = cinch_fail_crypto(err, "checking a policy");

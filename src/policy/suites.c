@@ -5,6 +5,7 @@
 #include "policy/parts.h"
 
 #include "base/fail.h"
+#include "base/openssl.h"
 
 #include <openssl/err.h>
 #include <openssl/objects.h>
@@ -127,7 +128,7 @@ static SSL_CTX *all_suites(cinch_error *err)
 {
     SSL_CTX *all = cinch_policy_scratch(err);
 
-    if (all == NULL || SSL_CTX_set_cipher_list(all, "ALL:COMPLEMENTOFALL") == 1)
+    if (all == NULL || cinch_ssl_set_ciphers(all, "ALL:COMPLEMENTOFALL"))
         return all;
     SSL_CTX_free(all);
     (void)cinch_fail_crypto(err, "listing cipher suites");
@@ -183,7 +184,7 @@ static cinch_status unknown_cipher(SSL_CTX *all, const char *word, cinch_error *
 
 static int is_known(SSL_CTX *scratch, const char *word)
 {
-    return listed(properties, word) || SSL_CTX_set_cipher_list(scratch, word) == 1;
+    return listed(properties, word) || cinch_ssl_set_ciphers(scratch, word);
 }
 
 /* One element: a word, or several joined by "+", after "!", "-" or "+". */
@@ -210,7 +211,7 @@ static cinch_status check_element(SSL_CTX *scratch, SSL_CTX *all, const char *el
     while (cinch_word_next(&rest, "+", word) > 0)
         if (!is_known(scratch, word))
             return unknown_cipher(all, word, err);
-    if (excludes || SSL_CTX_set_cipher_list(scratch, body) == 1)
+    if (excludes || cinch_ssl_set_ciphers(scratch, body))
         return CINCH_OK;
     cinch_fail(err, CINCH_CAUSE_BAD_SETTING, "this OpenSSL has no cipher suite that is \"%s\"",
                body);
@@ -230,7 +231,7 @@ static cinch_status check_result(SSL_CTX *scratch, const char *list, cinch_error
 {
     STACK_OF(SSL_CIPHER) * suites;
 
-    if (SSL_CTX_set_cipher_list(scratch, list) != 1)
+    if (!cinch_ssl_set_ciphers(scratch, list))
         return cinch_fail(err, CINCH_CAUSE_BAD_SETTING, "nothing remains of the cipher list \"%s\"",
                           list);
     suites = SSL_CTX_get_ciphers(scratch);
@@ -301,7 +302,7 @@ static cinch_status check_suite(SSL_CTX *scratch, const char *word, cinch_error 
 {
     STACK_OF(SSL_CIPHER) * suites;
 
-    if (SSL_CTX_set_ciphersuites(scratch, word) != 1)
+    if (!cinch_ssl_set_suites(scratch, word))
         return unknown_suite(word, err);
     suites = SSL_CTX_get_ciphers(scratch);
     for (int i = 0; i < sk_SSL_CIPHER_num(suites); i++) {

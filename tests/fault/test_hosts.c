@@ -2,6 +2,7 @@
  * Memory runs out while a connection goes over to a host: at each allocation in turn. A client gets
  * into the closed host without its certificate at none of them, and never sees another host's.
  */
+#include "alloc.h"
 #include "pair.h"
 
 #include <setjmp.h>
@@ -37,8 +38,10 @@ static void *my_malloc(size_t size, const char *file, int line)
 
 static void *my_realloc(void *old, size_t size, const char *file, int line)
 {
-    if (old == NULL)
-        return my_malloc(size, file, line);
+    if (old == NULL) {
+        void *fresh = my_malloc(size, file, line);
+        return fresh == NULL && size > 0 ? alloc_refuse(old, file, line) : fresh;
+    }
     if (size == 0) {
         free(old);
         return NULL;

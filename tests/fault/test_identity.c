@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "alloc.h"
 #include "base/openssl.h"
 #include "identity/identity.h"
 #include "identity/signer.h"
@@ -44,8 +45,7 @@ static void *my_malloc(size_t size, const char *file, int line)
 
 static void *my_realloc(void *old, size_t size, const char *file, int line)
 {
-    (void)line;
-    return fails_now(file) ? NULL : realloc(old, size);
+    return fails_now(file) ? alloc_refuse(old, file, line) : realloc(old, size);
 }
 
 static void my_free(void *memory, const char *file, int line)

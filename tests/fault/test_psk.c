@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "alloc.h"
 #include "pair.h"
 
 #include <openssl/crypto.h>
@@ -37,9 +38,7 @@ static void *my_malloc(size_t size, const char *file, int line)
 
 static void *my_realloc(void *old, size_t size, const char *file, int line)
 {
-    (void)file;
-    (void)line;
-    return fails_now() ? NULL : realloc(old, size);
+    return fails_now() ? alloc_refuse(old, file, line) : realloc(old, size);
 }
 
 static void my_free(void *memory, const char *file, int line)

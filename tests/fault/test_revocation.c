@@ -2,6 +2,7 @@
  * Every allocation of reading lists and responses, of looking a certificate up, and of whole
  * handshakes fails once. What is revoked is never let in, whichever it is.
  */
+#include "alloc.h"
 #include "base/clock.h"
 #include "pair.h"
 #include "pki_ocsp.h"
@@ -40,9 +41,7 @@ static void *my_malloc(size_t size, const char *file, int line)
 
 static void *my_realloc(void *old, size_t size, const char *file, int line)
 {
-    (void)file;
-    (void)line;
-    return fails_now() ? NULL : realloc(old, size);
+    return fails_now() ? alloc_refuse(old, file, line) : realloc(old, size);
 }
 
 static void my_free(void *memory, const char *file, int line)

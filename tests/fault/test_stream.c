@@ -2,6 +2,7 @@
  * Every allocation that libcinch itself makes for a stream fails once, from listening to the end of
  * a conversation. It is a clean failure or a whole success; a wrong name is never let through.
  */
+#include "alloc.h"
 #include "duo.h"
 #include "net.h"
 
@@ -33,8 +34,7 @@ static void *my_malloc(size_t size, const char *file, int line)
 
 static void *my_realloc(void *old, size_t size, const char *file, int line)
 {
-    (void)line;
-    return fails_now(file) ? NULL : realloc(old, size);
+    return fails_now(file) ? alloc_refuse(old, file, line) : realloc(old, size);
 }
 
 static void my_free(void *memory, const char *file, int line)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "alloc.h"
 #include "base/clock.h"
 #include "pki.h"
 #include "trust/set.h"
@@ -45,9 +46,7 @@ static void *my_malloc(size_t size, const char *file, int line)
 
 static void *my_realloc(void *old, size_t size, const char *file, int line)
 {
-    (void)file;
-    (void)line;
-    return fails_now() ? NULL : realloc(old, size);
+    return fails_now() ? alloc_refuse(old, file, line) : realloc(old, size);
 }
 
 static void my_free(void *memory, const char *file, int line)

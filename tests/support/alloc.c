@@ -68,8 +68,10 @@ static void give(void *memory, const char *file, int line)
 
 static void *change(void *memory, size_t size, const char *file, int line)
 {
-    if (memory == NULL)
-        return take(size, file, line);
+    if (memory == NULL && size > 0) {
+        void *taken = take(size, file, line);
+        return taken == NULL ? alloc_refuse(memory, file, line) : taken;
+    }
     if (size == 0) {
         give(memory, file, line);
         return NULL;

@@ -12,6 +12,13 @@
 /* alloc_install comes before anything else in main(). */
 void alloc_install(void);
 
+/*
+ * alloc_refuse is what a program's own realloc() returns to refuse OLD a new size: NULL. From 3.2 on
+ * OpenSSL's malloc() notes what it could not give in the error queue, whoever allocates, but its
+ * realloc() only where it allocates by itself: for OLD NULL, by its malloc(). So this does.
+ */
+void *alloc_refuse(const void *old, const char *file, int line);
+
 /* alloc_fail_at makes the allocation number `nth` from now on fail, and with `on` all after it. */
 void alloc_fail_at(size_t nth, bool on);
 
