@@ -41,6 +41,7 @@ typedef struct socket_object {
     unsigned char head[RECORD_HEAD];
     size_t head_size;
     size_t body_left;
+    unsigned records; /* that are here in full, counted */
     size_t unsent; /* of a write that could not leave in full, and was not told of yet */
     unsigned char
         *kept; /* data that came before the socket broke, and was looked past for an alert */
@@ -102,6 +103,9 @@ typedef cinch_status (*call_step)(call *c, void *arg);
  * else as far as it goes.
  */
 cinch_status call_run(call *c, call_step what, void *arg, int must);
+
+/* call_read_more adds to *N bytes read what else is here already and fits into SIZE. */
+void call_read_more(call *c, unsigned char *bytes, size_t size, size_t *n);
 
 /*
  * call_last_words looks for an alert after sending has failed: the peer may have said why it hung up.

@@ -104,6 +104,8 @@ static int read_into(PyObject *object, span *s)
         return -1;
     s->n = call_take_kept(&c, s->bytes, s->size);
     cinch_status status = s->n > 0 ? CINCH_OK : call_run(&c, read_step, s, 0);
+    if (status == CINCH_OK)
+        call_read_more(&c, s->bytes, s->size, &s->n);
     status = call_close(&c, status);
     if (status == CINCH_OK)
         count_handshake(as_socket(object));
