@@ -42,7 +42,7 @@ typedef struct socket_object {
     size_t head_size;
     size_t body_left;
     unsigned records; /* that are here in full, counted */
-    size_t unsent; /* of a write that could not leave in full, and was not told of yet */
+    size_t unsent;    /* of a write that could not leave in full, and was not told of yet */
     unsigned char
         *kept; /* data that came before the socket broke, and was looked past for an alert */
     size_t kept_size;
