@@ -3,6 +3,7 @@
 #include "session/ring.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -481,6 +482,27 @@ static void test_export(void **state)
     free_ends(&e);
 }
 
+/*
+ * The wait status of a child that resumes. The ring's timer is a thread of its own, and an address
+ * sanitizer's allocator may be locked by it at the moment of the fork: such a child is tried again.
+ */
+static int resumed_in_child(const ends *e)
+{
+    int status = -1;
+
+    for (int i = 0; i < 3; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            (void)alarm(30);
+            _exit(talk(e->client, e->server, "localhost").resumed ? 0 : 1);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM)
+            break;
+    }
+    return status;
+}
+
 /* A worker that was forked opens what its parent issued, and the other way round. */
 static void test_fork(void **state)
 {
@@ -490,12 +512,7 @@ static void test_fork(void **state)
     (void)state;
     assert_int_equal(cinch_context_tickets(e.server, ring, NULL), CINCH_OK);
     (void)talk(e.client, e.server, "localhost");
-    pid_t child = fork();
-    if (child == 0)
-        _exit(talk(e.client, e.server, "localhost").resumed ? 0 : 1);
-    int status = -1;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    assert_int_equal(resumed_in_child(&e), 0);
     assert_true(talk(e.client, e.server, "localhost").resumed);
     cinch_tickets_free(ring);
     free_ends(&e);
