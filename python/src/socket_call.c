@@ -268,12 +268,16 @@ void call_read_more(call *c, unsigned char *bytes, size_t size, size_t *n)
     while (c->fd >= 0 && status <= CINCH_WANT_READ && is_data(c->self) &&
            c->self->body_left <= size - *n) {
         unsigned complete = c->self->records;
-        size_t part = 0;
+        size_t left = c->self->body_left, part = 0;
 
         if (take_from_socket(c) != CINCH_OK)
             break;
-        if (c->self->records == complete)
+        if (c->self->records == complete) {
+            /* Nothing came: the transport has ended within the record, as the next call tells. */
+            if (c->self->body_left == left)
+                break;
             continue;
+        }
         status = cinch_conn_read(c->self->conn, bytes + *n, size - *n, &part, NULL);
         *n += part;
     }

@@ -95,3 +95,21 @@ def test_many_records_in_one_call(pair):
     server.sendall(bytes(100000))
     # One record has 16 KiB at most, and all of them are here.
     assert len(client.recv(1 << 18)) == 100000
+
+
+def test_a_cut_within_a_record_ends(pair):
+    client, server = pair
+    client.suppress_ragged_eofs = False
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 19)
+    server.sendall(bytes(100000))
+    raw = socket.socket(fileno=server.detach())
+    # The head of one more record, a part of it, and the end.
+    raw.sendall(b"\x17\x03\x03\x10\x00" + bytes(1000))
+    raw.close()
+    got = 0
+    with pytest.raises(ssl.SSLEOFError):
+        while True:
+            part = client.recv(1 << 18)
+            assert part
+            got += len(part)
+    assert got == 100000
