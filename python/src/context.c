@@ -133,8 +133,11 @@ static void set_protocols(const context_object *self, cinch_context *ctx, cinch_
     if (self->alpn == NULL || PyBytes_GET_SIZE(self->alpn) == 0)
         return;
     char *text = protocols_text(self);
-    if (text != NULL)
-        (void)cinch_context_alpn(ctx, text, err);
+    /* Without memory no list at all would be offered, which is not what was asked for. */
+    if (text == NULL && !cinch_error_is_set(err))
+        *err = (cinch_error){
+            .status = CINCH_FAILED, .category = CINCH_CATEGORY_MEMORY, .cause = CINCH_CAUSE_MEMORY};
+    (void)cinch_context_alpn(ctx, text, err);
     PyMem_RawFree(text);
 }
 
