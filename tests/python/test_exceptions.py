@@ -33,6 +33,8 @@ def test_a_suite_without_a_result_is_a_failure():
 def test_failures_are_found():
     done = suites.read_outcome(2, "ERROR: setUpClass (test.test_a.B)\n"
                                   "FAIL: test_c (test.test_a.B.test_c) [more] (i=1)\n"
+                                  "test_d (test.test_a.B.test_d) ... skipped 'no'\n"
                                   "Ran 3 tests in 1.0s\n\n"
                                   "FAILED (failures=1, errors=1, skipped=2)\n")
     assert done[:4] == (2, 3, 2, {"test.test_a.B", "test.test_a.B.test_c"})
+    assert done.skips == {"test.test_a.B.test_d"}
