@@ -17,7 +17,7 @@ TARGET ?= test
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
 	libjansson-dev libhttp-parser-dev scdoc
 TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip python3-setuptools \
-	python3-wheel openssl gnutls-bin curl procps ca-certificates
+	python3-wheel openssl gnutls-bin curl procps ca-certificates gnuplot-nox
 # Where this release of Debian has them: keys in a token, the suites of its Python, and programs in Python.
 OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider libpython3.11-testsuite libpython3.13-testsuite \
 	python3-requests python3-urllib3 python3-aiohttp python3-httpx python3-websockets \
@@ -26,7 +26,7 @@ LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 python3-dev git b
 FUZZ_PACKAGES = clang libclang-rt-dev
 # What makes a system in a folder.
 TRIXIE_PACKAGES = debootstrap util-linux git tar
-DEMO_PACKAGES = curl openssl python3 python3-dev ca-certificates
+DEMO_PACKAGES = curl openssl python3 python3-dev ca-certificates gnuplot-nox
 
 TOOLS = tests/tools
 NEED = $(TOOLS)/need-packages
