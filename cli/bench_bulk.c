@@ -36,12 +36,12 @@ void bench_bulk_serve(const bench_job *job, cinch_listener *listener, bench_repo
 {
     cinch_stream *stream = cinch_listener_accept(listener, &report->err);
     char *data = cli_alloc((size_t)job->settings->size);
-    char byte;
+    char byte = BENCH_WARM;
     double cpu;
 
     write_bulk(stream, job->settings, data, WARM_BYTES, 0, report);
     /* Tells the client how much that was. */
-    (void)cinch_stream_write_all(stream, &(char){BENCH_WARM}, 1, &report->err);
+    (void)cinch_stream_write_all(stream, &byte, 1, &report->err);
     if (stream != NULL && bench_read_byte(stream, &byte, &report->err)) {
         report->began = bench_wall_now();
         cpu = bench_cpu_now();
@@ -80,6 +80,7 @@ void bench_bulk_connect(const bench_job *job, cinch_context *ctx, bench_report *
     cinch_stream *stream = bench_dial(job, ctx, &report->err);
     size_t size = space_for(job->settings);
     char *space = cli_alloc(size);
+    char byte = BENCH_COUNT;
     double cpu;
 
     if (stream != NULL && cinch_stream_handshake(stream, &report->err) == CINCH_OK &&
@@ -87,7 +88,7 @@ void bench_bulk_connect(const bench_job *job, cinch_context *ctx, bench_report *
         (void)read_bulk(stream, space, size, &report->err);
         report->began = bench_wall_now();
         cpu = bench_cpu_now();
-        (void)cinch_stream_write_all(stream, &(char){BENCH_COUNT}, 1, &report->err);
+        (void)cinch_stream_write_all(stream, &byte, 1, &report->err);
         report->count = read_bulk(stream, space, size, &report->err);
         report->cpu = bench_cpu_now() - cpu;
         report->ended = bench_wall_now();
