@@ -73,7 +73,8 @@ static bool add_basic_constraints(X509 *cert, bool is_ca)
     bool ok = constraints != NULL;
 
     if (ok && is_ca) {
-        constraints->ca = 1;
+        /* As DER has TRUE (X.690, 11.1): programs in Go take no other. */
+        constraints->ca = 0xff;
         /* It issues leaves only: pathLenConstraint 0. */
         constraints->pathlen = ASN1_INTEGER_new();
         ok = constraints->pathlen != NULL && ASN1_INTEGER_set(constraints->pathlen, 0) == 1;
