@@ -14,12 +14,16 @@ def clean(text):
     return re.sub(r"[^\w .,()@/+:-]", "?", text)
 
 
+def value(entry):
+    return entry["both" if entry["work"] == "idle" else "rate"]
+
+
 def panel(number, column, top, height, columns, entries):
     rows = len(entries)
     left = (column + 0.24) / columns
     right = (column + 0.95) / columns
     data = "\n".join(
-        f"{rows - 1 - i} {e['rate']['median']:.6g} {e['rate']['lowest']:.6g} {e['rate']['highest']:.6g} "
+        f"{rows - 1 - i} {value(e)['median']:.6g} {value(e)['lowest']:.6g} {value(e)['highest']:.6g} "
         f"\"{clean(e['peer'])}\" {0x4f81bd if 'cinch' in e['peer'] else 0xb8b8b8}"
         for i, e in enumerate(entries))
     title = tables.title(entries[0]["version"], entries[0]["work"]).partition(", CPU")[0]

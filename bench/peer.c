@@ -25,6 +25,8 @@ enum {
     LEAST_SPACE = 16 << 10,
     TRIP_BYTES = 64,
     WARM_TRIPS = 200,
+    WARM_IDLE = 50,
+    IDLE = 400,       /* connections that are open at a time */
     NOT_POSSIBLE = 3, /* exit status: bench/run leaves this work out */
 };
 
@@ -42,6 +44,7 @@ typedef struct tally {
     uint64_t count;
     double wall;
     double cpu;
+    double memory; /* idle: bytes per connection */
 } tally;
 
 static char agreed[128];
@@ -339,9 +342,65 @@ static void connect_handshakes(const job *j, tally *counted)
     stop(counted);
 }
 
+/* ---- idle: many connections that were used and do nothing ---- */
+
+static double resident(void)
+{
+    FILE *in = fopen("/proc/self/statm", "r");
+    long all = 0;
+    long here = 0;
+
+    if (in == NULL || fscanf(in, "%ld %ld", &all, &here) != 2)
+        peer_die("cannot tell the memory in use");
+    (void)fclose(in);
+    return (double)here * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* The first ones pay for what all share. */
+static void hold(const job *j, bool server, tally *counted)
+{
+    void *conns[IDLE];
+    int fds[IDLE];
+    double before = 0;
+
+    start(counted);
+    for (int i = 0; i < IDLE; i++) {
+        char byte = COUNT;
+
+        if (i == WARM_IDLE)
+            before = resident();
+        fds[i] = server ? no_delay(accept(j->listener, NULL, NULL)) : reach(j);
+        conns[i] = the_peer.open(fds[i]);
+        if (!server)
+            the_peer.write(conns[i], &byte, 1);
+        read_all(conns[i], &byte, 1);
+        if (server)
+            the_peer.write(conns[i], &byte, 1);
+    }
+    counted->memory = (resident() - before) / (IDLE - WARM_IDLE);
+    counted->count = IDLE;
+    stop(counted);
+    for (int i = 0; i < IDLE; i++) {
+        if (server)
+            read_end(conns[i]);
+        the_peer.close(conns[i]);
+        close(fds[i]);
+    }
+}
+
+static void serve_idle(const job *j, tally *counted)
+{
+    hold(j, true, counted);
+}
+
+static void connect_idle(const job *j, tally *counted)
+{
+    hold(j, false, counted);
+}
+
 static void usage(void)
 {
-    fputs("usage: server|client bulk|trips|full|resumed 1.2|1.3 DIR KEY SECONDS SIZE [PORT]\n",
+    fputs("usage: server|client bulk|trips|full|resumed|idle 1.2|1.3 DIR KEY SECONDS SIZE [PORT]\n",
           stderr);
     exit(2);
 }
@@ -363,7 +422,9 @@ int main(int argc, char **argv)
     } works[] = {{"bulk", serve_bulk, connect_bulk},
                  {"trips", serve_trips, connect_trips},
                  {"full", serve_handshakes, connect_handshakes},
-                 {"resumed", serve_handshakes, connect_handshakes}};
+                 {"resumed", serve_handshakes, connect_handshakes},
+                 {"idle", serve_idle, connect_idle}};
+    const size_t work_count = sizeof works / sizeof works[0];
     peer_settings settings = {0};
     tally counted = {0};
     job j = {0};
@@ -378,9 +439,9 @@ int main(int argc, char **argv)
     j = (job){.work = argv[2], .seconds = strtod(argv[6], NULL), .resume = settings.resume};
     j.size = strtoul(argv[7], NULL, 10);
     j.port = argc > 8 ? (int)strtol(argv[8], NULL, 10) : 0;
-    while (i < 4 && strcmp(works[i].name, j.work) != 0)
+    while (i < work_count && strcmp(works[i].name, j.work) != 0)
         i++;
-    if (i == 4 || j.size == 0 || settings.server != (argc == 8))
+    if (i == work_count || j.size == 0 || settings.server != (argc == 8))
         usage();
     if (!the_peer.prepare(&settings))
         return NOT_POSSIBLE;
@@ -388,7 +449,8 @@ int main(int argc, char **argv)
         listen_here(&j);
     (settings.server ? works[i].serve : works[i].connect)(&j, &counted);
     printf("{\"about\": \"%s\", \"agreed\": \"%s\", \"count\": %llu, \"seconds\": %.9f, "
-           "\"cpu\": %.9f}\n",
-           the_peer.about(), agreed, (unsigned long long)counted.count, counted.wall, counted.cpu);
+           "\"cpu\": %.9f, \"memory\": %.0f}\n",
+           the_peer.about(), agreed, (unsigned long long)counted.count, counted.wall, counted.cpu,
+           counted.memory);
     return 0;
 }

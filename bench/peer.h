@@ -5,8 +5,8 @@
  *     bench_NAME server WORK VERSION DIR KEY SECONDS SIZE        prints its port
  *     bench_NAME client WORK VERSION DIR KEY SECONDS SIZE PORT
  *
- * where DIR has ca.pem, KEY.crt and KEY.key, VERSION is 1.2 or 1.3, and WORK is bulk, trips, full or
- * resumed. Each end prints a line of JSON when it is done. bench/run starts them.
+ * where DIR has ca.pem, KEY.crt and KEY.key, VERSION is 1.2 or 1.3, and WORK is bulk, trips, full, resumed
+ * or idle. Each end prints a line of JSON when it is done. bench/run starts them.
  */
 #ifndef CINCH_BENCH_PEER_H
 #define CINCH_BENCH_PEER_H

@@ -11,10 +11,12 @@ def spread(values):
 
 
 def sum_up(work, runs):
-    """MB (of 1,000,000 bytes) or things per second; CPU seconds per GiB or microseconds for each end."""
+    """MB (of 1,000,000 bytes) or things per second, and CPU seconds per GiB or microseconds for each end; or
+    KB for each end."""
     bulk = work.startswith("bulk")
     unit = GIB if bulk else 1e6
-    cost = {name: [run[f"{name}_cpu"] / run["count"] * unit for run in runs]
+    cost = {name: [run[f"{name}_memory"] / 1000 if work == "idle" else
+                   run[f"{name}_cpu"] / run["count"] * unit for run in runs]
             for name in ("server", "client")}
     return {
         "about": runs[0]["about"], "suite": runs[0]["suite"],
@@ -29,7 +31,8 @@ def title(version, work):
     what = {"bulk": f"throughput, writes of {size} bytes: MB/s, CPU s/GiB",
             "trips": "64 bytes there and back: per second, CPU us",
             "full": "full handshakes: per second, CPU us",
-            "resumed": "resumed handshakes: per second, CPU us"}[name]
+            "resumed": "resumed handshakes: per second, CPU us",
+            "idle": "an idle connection: KB"}[name]
     return f"TLS {version}, {what}"
 
 
@@ -37,8 +40,8 @@ def row(entry, plain):
     """PLAIN is the entry of libssl, or None."""
     rate, both = entry["rate"], entry["both"]["median"]
     digits = 3 if entry["work"].startswith("bulk") else 1
-    text = (f"  {entry['peer']:<13}{rate['median']:>9.0f} "
-            f"{'({lowest:.0f} to {highest:.0f})'.format(**rate):<20}"
+    speed = f"{rate['median']:>9.0f} {'({lowest:.0f} to {highest:.0f})'.format(**rate):<20}"
+    text = (f"  {entry['peer']:<13}{'' if entry['work'] == 'idle' else speed:30}"
             f"{entry['server']['median']:>10.{digits}f}{entry['client']['median']:>10.{digits}f}")
     if plain:
         text += f"{plain['both']['median'] / both:>8.2f}"
@@ -50,7 +53,7 @@ def text(report):
     lines = [f"{machine['cpu']}, {machine['cores']} cores, {machine['kernel']}, "
              f"load {machine['load']:.2f} before, {report['date']}",
              f"{report['rounds']} rounds of {report['seconds']:g} s, taking turns; medians (lowest to highest); "
-             "server, client; libssl's CPU time divided by this one's"]
+             "server, client; what libssl needs for both, divided by what this one does"]
     groups = {}
     for entry in report["results"]:
         groups.setdefault((entry["version"], entry["work"]), []).append(entry)

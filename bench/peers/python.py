@@ -1,6 +1,7 @@
 """python.py: Python's ssl, its own or the one on libcinch. The work is that of ../peer.c, byte for byte."""
 
 import json
+import resource
 import socket
 import ssl
 import sys
@@ -11,6 +12,7 @@ import _ssl
 WARM, COUNT, LAST = b"w", b"+", b"."
 WARM_BYTES, LOOK_BYTES, LEAST_SPACE = 4 << 20, 64 << 10, 16 << 10
 TRIP_BYTES, WARM_TRIPS = 64, 200
+WARM_IDLE, IDLE = 50, 400
 
 
 class Tally:
@@ -18,6 +20,7 @@ class Tally:
 
     def __init__(self):
         self.agreed = ""
+        self.memory = 0
         self.start()
 
     def start(self):
@@ -172,6 +175,31 @@ class End:
         self.tally.stop()
 
 
+    def hold(self):
+        open_ones = []
+        self.tally.start()
+        for number in range(IDLE):
+            if number == WARM_IDLE:
+                before = resident()
+            tls = self.open()
+            if not self.server:
+                tls.sendall(COUNT)
+            read(tls, 1)
+            if self.server:
+                tls.sendall(COUNT)
+            open_ones.append(tls)
+        self.tally.memory = (resident() - before) / (IDLE - WARM_IDLE)
+        self.tally.count = IDLE
+        self.tally.stop()
+        for tls in open_ones:
+            (read_end if self.server else end)(tls)
+
+
+def resident():
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
 def read(tls, size):
     data = b""
     while len(data) < size:
@@ -217,9 +245,12 @@ def about():
 def main():
     this = End(*sys.argv[1:])
     kind = this.work if this.work in ("bulk", "trips") else "handshakes"
-    getattr(this, ("serve_" if this.server else "connect_") + kind)()
+    if this.work == "idle":
+        this.hold()
+    else:
+        getattr(this, ("serve_" if this.server else "connect_") + kind)()
     print(json.dumps({"about": about(), "agreed": this.tally.agreed, "count": this.tally.count,
-                      "seconds": this.tally.wall, "cpu": this.tally.cpu}))
+                      "seconds": this.tally.wall, "cpu": this.tally.cpu, "memory": this.tally.memory}))
 
 
 main()

@@ -23,6 +23,8 @@ const (
 	leastSpace = 16 << 10
 	tripBytes  = 64
 	warmTrips  = 200
+	warmIdle   = 50
+	idle       = 400
 )
 
 type job struct {
@@ -42,6 +44,7 @@ type tally struct {
 	start  time.Time
 	before time.Duration
 	agreed string
+	memory float64
 }
 
 func must(err error) {
@@ -249,6 +252,44 @@ func (j *job) handshakes(t *tally) {
 	t.stop()
 }
 
+func resident() float64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	must(err)
+	var all, here int
+	_, err = fmt.Sscan(string(text), &all, &here)
+	must(err)
+	return float64(here * os.Getpagesize())
+}
+
+func (j *job) hold(t *tally) {
+	conns := make([]*tls.Conn, idle)
+	before := 0.0
+	data := []byte{count}
+	t.restart()
+	for i := range conns {
+		if i == warmIdle {
+			before = resident()
+		}
+		conns[i] = j.open()
+		if !j.server {
+			write(conns[i], data)
+		}
+		read(conns[i], data)
+		if j.server {
+			write(conns[i], data)
+		}
+	}
+	t.memory = (resident() - before) / (idle - warmIdle)
+	t.count = idle
+	t.stop()
+	for _, conn := range conns {
+		if j.server {
+			readEnd(conn)
+		}
+		conn.Close()
+	}
+}
+
 func (j *job) prepare(version, dir, key string) {
 	j.config = &tls.Config{
 		MinVersion:       tls.VersionTLS13,
@@ -297,9 +338,11 @@ func main() {
 		j.bulk(&t)
 	case "trips":
 		j.trips(&t)
+	case "idle":
+		j.hold(&t)
 	default:
 		j.handshakes(&t)
 	}
-	fmt.Printf("{\"about\": \"%s crypto/tls\", \"agreed\": \"%s\", \"count\": %d, \"seconds\": %.9f, \"cpu\": %.9f}\n",
-		runtime.Version(), t.agreed, t.count, t.wall.Seconds(), t.cpu.Seconds())
+	fmt.Printf("{\"about\": \"%s crypto/tls\", \"agreed\": \"%s\", \"count\": %d, \"seconds\": %.9f, \"cpu\": %.9f, \"memory\": %.0f}\n",
+		runtime.Version(), t.agreed, t.count, t.wall.Seconds(), t.cpu.Seconds(), t.memory)
 }
