@@ -347,13 +347,13 @@ static void connect_handshakes(const job *j, tally *counted)
 static double resident(void)
 {
     FILE *in = fopen("/proc/self/statm", "r");
-    long all = 0;
-    long here = 0;
+    char line[128] = "";
+    char *second = line;
 
-    if (in == NULL || fscanf(in, "%ld %ld", &all, &here) != 2)
+    if (in == NULL || fgets(line, sizeof line, in) == NULL || (second = strchr(line, ' ')) == NULL)
         peer_die("cannot tell the memory in use");
     (void)fclose(in);
-    return (double)here * (double)sysconf(_SC_PAGESIZE);
+    return strtod(second, NULL) * (double)sysconf(_SC_PAGESIZE);
 }
 
 /* The first ones pay for what all share. */

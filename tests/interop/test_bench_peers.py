@@ -56,6 +56,9 @@ def test_the_ends_of_different_peers_agree(server, client, version, certificates
         # TLS 1.2: Cinch gives out no tickets, and asks for none.
         if work == "resumed" and version == "1.2" and "cinch" in (server, client):
             continue
+        # Memory does not depend on the version in any way that is of interest here.
+        if work == "idle" and version == "1.2":
+            continue
         one, two = pair(server, client, work, version, certificates)
         assert one["count"] == two["count"] > 0
         assert work == "idle" or two["seconds"] >= 0.05

@@ -246,7 +246,7 @@ def gone(pid):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted(tmp_path, number):
-    """The long second run is ended; the first one is shown."""
+    """The run that is going on is ended; those before it are shown."""
     with start("--json", "--seconds", "1", "--rounds", "1000", "--suite", "TLS_AES_128_GCM_SHA256",
                TMPDIR=tmp_path) as process:
         seen = []
@@ -263,7 +263,7 @@ def test_interrupted(tmp_path, number):
     assert errors == b""
     answer = json.loads(out)
     assert answer["complete"] is False
-    assert len(answer["bulk"][0]["runs"]) == 1
+    assert 1 <= len(answer["bulk"][0]["runs"]) < 1000
     assert all(gone(pid) for pid in seen[-1])
     assert list(tmp_path.iterdir()) == []
 
