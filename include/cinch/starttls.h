@@ -99,12 +99,14 @@ CINCH_API CINCH_MUST_USE cinch_status cinch_starttls_accept(int fd,
                                                             const cinch_starttls_options *options,
                                                             cinch_error *err);
 
+/* How long a consent can be. */
+#define CINCH_STARTTLS_CONSENT 128
+
 /*
  * cinch_starttls_consent is cinch_starttls_accept() without I/O: checks REST, what was read behind the
  * client's command, and writes what to send to the client before TLS into BUF, which has room for
  * CINCH_STARTTLS_CONSENT bytes; *N is how many.
  */
-#define CINCH_STARTTLS_CONSENT 128
 CINCH_API CINCH_MUST_USE cinch_status cinch_starttls_consent(cinch_starttls_protocol protocol,
                                                              const void *rest, size_t size,
                                                              const cinch_starttls_options *options,
