@@ -170,10 +170,10 @@ def test_an_end_is_told():
     assert "+OK hel" in error["evidence"]
 
 
-def test_tls_at_once_is_told(pki):
-    """A server that has TLS from the first byte on says what it thinks of plain text, in TLS."""
-    with programs.OpensslServer("-cert", pki / "good-all.pem") as server:
-        error = refused(10, "starttls-dialogue", "ldap", f"localhost:{server.port}")
+def test_tls_at_once_is_told():
+    """A server that has TLS from the first byte on says what it thinks of plain text with an alert."""
+    with Part(b"", bytes((21, 3, 1, 0, 2, 2, 70))) as server:
+        error = refused(10, "starttls-dialogue", "ldap", server.place)
     assert "speaks TLS at once" in error["what"]
 
 
