@@ -36,14 +36,12 @@ static void postgres_error(cinch_upgrade *upgrade, unsigned char c)
 size_t cinch_postgres_take(cinch_upgrade *upgrade, const unsigned char *bytes, size_t size)
 {
     (void)size;
-    if (upgrade->line_size > 0)
+    if (upgrade->line_size > 0 || bytes[0] == 'E')
         postgres_error(upgrade, bytes[0]);
     else if (bytes[0] == 'S')
         cinch_upgrade_consented(upgrade);
     else if (bytes[0] == 'N')
         cinch_upgrade_not_offered(upgrade);
-    else if (bytes[0] == 'E')
-        postgres_error(upgrade, bytes[0]);
     else
         cinch_upgrade_odd(upgrade, "the server's answer is neither S nor N");
     return 1;

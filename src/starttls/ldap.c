@@ -36,6 +36,7 @@ size_t cinch_ldap_consent(unsigned char *out, int id)
     /* An INTEGER of four bytes, of which not the first nine bits may be 0 (X.690, 8.3.2). */
     unsigned char number[] = {(unsigned char)(id >> 24), (unsigned char)(id >> 16),
                               (unsigned char)(id >> 8), (unsigned char)id};
+    static const unsigned char fine[] = {TAG_ENUM, 1, 0, TAG_OCTETS, 0, TAG_OCTETS, 0};
     size_t skip = 0;
     size_t at = 0;
 
@@ -43,7 +44,7 @@ size_t cinch_ldap_consent(unsigned char *out, int id)
         skip++;
     size_t id_size = sizeof number - skip;
     size_t name_size = sizeof OID - 1;
-    size_t body = 7 + 2 + name_size;
+    size_t body = sizeof fine + 2 + name_size;
 
     out[at++] = TAG_SEQUENCE;
     out[at++] = (unsigned char)(2 + id_size + 2 + body);
@@ -53,12 +54,13 @@ size_t cinch_ldap_consent(unsigned char *out, int id)
     at += id_size;
     out[at++] = TAG_RESPONSE;
     out[at++] = (unsigned char)body;
-    memcpy(out + at, "\x0a\x01\x00\x04\x00\x04\x00", 7); /* success, no name, no words */
-    at += 7;
+    memcpy(out + at, fine, sizeof fine);
+    at += sizeof fine;
     out[at++] = TAG_NAME;
     out[at++] = (unsigned char)name_size;
-    memcpy(out + at, OID, name_size);
-    return at + name_size;
+    for (size_t i = 0; i < name_size; i++)
+        out[at++] = (unsigned char)OID[i];
+    return at;
 }
 
 /* ---- reading ---- */

@@ -37,8 +37,9 @@ const char *cinch_upgrade_show(char *buf, size_t buf_size, const void *in, size_
         size -= 2;
     for (size_t i = 0; i < size && used + 3 < sizeof joined; i++) {
         if (i + 1 < size && memcmp(bytes + i, "\r\n", 2) == 0) {
-            memcpy(joined + used, " | ", 3);
-            used += 3;
+            joined[used++] = ' ';
+            joined[used++] = '|';
+            joined[used++] = ' ';
             i++;
         } else {
             joined[used++] = bytes[i];

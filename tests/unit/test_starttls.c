@@ -236,7 +236,7 @@ static void names(void **state)
 
         assert_non_null(cinch_starttls_name(protocol));
         assert_int_equal(protocol, cinch_starttls_named(cinch_starttls_name(protocol)));
-        assert_true(atol(cinch_starttls_port(protocol)) > 0);
+        assert_true(strtol(cinch_starttls_port(protocol), NULL, 10) > 0);
     }
     assert_int_equal(CINCH_STARTTLS_SMTP, cinch_starttls_named("SMTP"));
     assert_int_equal(CINCH_STARTTLS_NONE, cinch_starttls_named("smtps"));

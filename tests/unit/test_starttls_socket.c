@@ -78,7 +78,8 @@ static void *serve(void *arg)
         else
             status = cinch_starttls_accept(fd, s->protocol, "", 0, &options, &me->err);
         size_t size = script_size(&s->client[turn]);
-        if (read_some(fd, heard, size) != size || memcmp(heard, s->client[turn].bytes, size) != 0)
+        if (read_some(fd, heard, size) != size ||
+            (size > 0 && memcmp(heard, s->client[turn].bytes, size) != 0))
             break;
     }
     if (me->consents && s->protocol == CINCH_STARTTLS_MYSQL)
