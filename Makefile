@@ -23,7 +23,10 @@ TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip
 # Where this release of Debian has them: keys in a token, the suites of its Python, and programs in Python.
 OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider libpython3.11-testsuite libpython3.13-testsuite \
 	python3-requests python3-urllib3 python3-aiohttp python3-httpx python3-websockets \
-	python3-tornado gunicorn python3-django
+	python3-tornado gunicorn python3-django $(SERVER_PACKAGES)
+# Mail, file and web servers, directories and databases of others. The tests start their own, where there are these.
+SERVER_PACKAGES = postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-managesieved vsftpd nginx \
+	postgresql-15 postgresql-17 mariadb-server-core slapd prosody
 LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 python3-dev git binutils
 FUZZ_PACKAGES = clang libclang-rt-dev
 # What Cinch is compared with, where this release of Debian has it.
