@@ -25,5 +25,6 @@
 #include <cinch/verify.h>
 #include <cinch/version.h>
 #include <cinch/watch.h>
+#include <cinch/wire.h>
 
 #endif
