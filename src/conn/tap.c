@@ -4,6 +4,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "conn/conn.h"
+#include "wire/wire.h"
 
 #include <string.h>
 
@@ -15,7 +16,6 @@ typedef struct note {
         ENDED
     } kind;
     int sent;
-    int version;
     int type;
     uint64_t record; /* of ours: in which one it is */
     size_t size;
@@ -45,13 +45,11 @@ void cinch_tap_bytes(cinch_tap *tap, int sent, const void *bytes, size_t size)
     write_note(tap, &tap->notes, (note){.kind = PASSED, .sent = sent, .size = size}, bytes);
 }
 
-void cinch_tap_message(cinch_tap *tap, int sent, int version, int type, const void *bytes,
-                       size_t size)
+void cinch_tap_message(cinch_tap *tap, int sent, int type, const void *bytes, size_t size)
 {
-    if (!tap->inside)
-        return;
-    note head = {.kind = SHOWN, .sent = sent, .version = version, .type = type, .size = size};
-    write_note(tap, &tap->notes, head, bytes);
+    if (tap->inside)
+        write_note(tap, &tap->notes,
+                   (note){.kind = SHOWN, .sent = sent, .type = type, .size = size}, bytes);
 }
 
 void cinch_tap_end(cinch_tap *tap)
@@ -65,11 +63,12 @@ static cinch_wire_side sender(const cinch_tap *tap, int sent)
 }
 
 /* Data is not shown: how much there is follows from the record (RFC 8446, 5.2; RFC 5288, 3). */
-static size_t data_size(size_t record, int version)
+static void tell_data(cinch_tap *tap, cinch_wire_side from)
 {
-    size_t more = 5 + 16 + (version == TLS1_3_VERSION ? 1 : 8);
+    size_t more = 5 + 16 + (tap->wire->agreed.version == TLS1_3_VERSION ? 1 : 8);
+    size_t size = tap->last_size > more ? tap->last_size - more : 0;
 
-    return record > more ? record - more : 0;
+    (void)cinch_wire_inside(tap->wire, from, SSL3_RT_APPLICATION_DATA, NULL, size, NULL);
 }
 
 /* What libssl showed of a protected record that was told of. */
@@ -79,15 +78,14 @@ static void tell_inside(cinch_tap *tap, const note *head, const unsigned char *b
 
     if (head->type == SSL3_RT_INNER_CONTENT_TYPE) {
         if (head->size == 1 && bytes[0] == SSL3_RT_APPLICATION_DATA)
-            (void)cinch_wire_inside(tap->wire, from, SSL3_RT_APPLICATION_DATA, NULL,
-                                    data_size(tap->hidden_size, TLS1_3_VERSION), NULL);
+            tell_data(tap, from);
         return;
     }
     if (head->type != SSL3_RT_HEADER)
         (void)cinch_wire_inside(tap->wire, from, head->type, bytes, head->size, NULL);
 }
 
-/* Our own messages are shown before their records come by: they are told right after those. */
+/* Most of our messages are shown before their records come by: they are told right after those. */
 static void tell_hidden(cinch_tap *tap, uint64_t record, int is_protected)
 {
     const unsigned char *bytes;
@@ -104,36 +102,32 @@ static void tell_hidden(cinch_tap *tap, uint64_t record, int is_protected)
 static void see(const cinch_wire_event *event, void *arg)
 {
     cinch_tap *tap = arg;
+    int version = tap->wire->agreed.version;
 
     tap->callback(event, tap->arg);
     if (event->kind != CINCH_WIRE_RECORD || !tap->inside)
         return;
-    tap->hidden_size = event->size;
+    tap->last_size = event->size;
+    tap->was_protected[event->sender] = event->is_protected;
     if (event->sender == tap->side)
         tell_hidden(tap, event->record, event->is_protected);
-    else
-        tap->is_hidden = event->is_protected;
     /* In TLS 1.2 the record says itself what is inside, and libssl shows no data. */
-    if (event->is_protected && event->content_type == SSL3_RT_APPLICATION_DATA &&
-        tap->version != 0 && tap->version < TLS1_3_VERSION)
-        (void)cinch_wire_inside(tap->wire, event->sender, SSL3_RT_APPLICATION_DATA, NULL,
-                                data_size(event->size, tap->version), NULL);
+    if (event->is_protected && event->content_type == SSL3_RT_APPLICATION_DATA && version != 0 &&
+        version < TLS1_3_VERSION)
+        tell_data(tap, event->sender);
 }
 
 static void tell_shown(cinch_tap *tap, note *head, const unsigned char *bytes)
 {
-    /* Of a record's head libssl says what it calls itself, of all else the version agreed on. */
-    if (head->type != SSL3_RT_HEADER && head->version != 0)
-        tap->version = head->version;
-    if (!head->sent) {
-        if (tap->is_hidden)
-            tell_inside(tap, head, bytes);
-        return;
-    }
-    if (head->type == SSL3_RT_HEADER)
+    cinch_wire_side from = sender(tap, head->sent);
+
+    if (head->sent && head->type == SSL3_RT_HEADER)
         tap->heads++;
     head->record = tap->heads > 0 ? tap->heads - 1 : 0;
-    write_note(tap, &tap->hidden, *head, bytes);
+    if (head->sent && head->record >= tap->wire->ways[from].records)
+        write_note(tap, &tap->hidden, *head, bytes);
+    else if (tap->was_protected[from])
+        tell_inside(tap, head, bytes);
 }
 
 static void tell_note(cinch_tap *tap, note *head, const unsigned char *bytes)

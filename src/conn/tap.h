@@ -19,9 +19,8 @@ typedef struct cinch_tap {
     cinch_buffer notes;   /* what is not told yet */
     cinch_buffer hidden;  /* what is inside of our records that have not come by yet */
     uint64_t heads;       /* of our records, so far */
-    int is_hidden;        /* the peer's last record was protected */
-    size_t hidden_size;   /* how large it was */
-    int version;          /* what both agreed on, 0 before */
+    int was_protected[2]; /* the last record of each side that was told of */
+    size_t last_size;     /* of the last record, with its header */
     int lost;             /* there was no memory */
 } cinch_tap;
 
@@ -29,8 +28,7 @@ typedef struct cinch_tap {
 void cinch_tap_bytes(cinch_tap *tap, int sent, const void *bytes, size_t size);
 
 /* cinch_tap_message notes what libssl shows (SSL_CTX_set_msg_callback(3)). */
-void cinch_tap_message(cinch_tap *tap, int sent, int version, int type, const void *bytes,
-                       size_t size);
+void cinch_tap_message(cinch_tap *tap, int sent, int type, const void *bytes, size_t size);
 
 /* cinch_tap_end notes that the peer sends nothing more. */
 void cinch_tap_end(cinch_tap *tap);

@@ -97,7 +97,7 @@ static void see(int sent, int version, int type, const void *bytes, size_t size,
     else if (type == SSL3_RT_HANDSHAKE)
         see_handshake(conn, sent, bytes, size);
     if (conn->tap != NULL)
-        cinch_tap_message(conn->tap, sent, version, type, bytes, size);
+        cinch_tap_message(conn->tap, sent, type, bytes, size);
     if (conn->on_message != NULL)
         conn->on_message(sent, version, type, bytes, size, conn->on_message_arg);
 }
