@@ -9,13 +9,13 @@
 
 /* Where what passes by goes. */
 typedef struct cli_wire {
-    FILE *out;     /* NULL: nothing is printed */
-    json_t *list;  /* NULL: none is made; else an array for the events */
-    cli_look look; /* of `out` */
-    bool hex;      /* with all bytes */
-    int64_t now;   /* in microseconds since the beginning */
-    int64_t start; /* live: when that was; 0 if somebody else sets `now` */
-    bool seen_tls; /* there was a record */
+    FILE *out;            /* NULL: nothing is printed */
+    json_t *list;         /* NULL: none is made; else an array for the events */
+    cli_look look;        /* of `out` */
+    bool hex;             /* with all bytes */
+    int64_t now;          /* in microseconds since the beginning */
+    int64_t start;        /* live: when that was; 0 if somebody else sets `now` */
+    bool seen_tls;        /* there was a record */
     const char *noted[2]; /* what was last said about a record of each side */
 } cli_wire;
 

@@ -59,7 +59,8 @@ void cli_wire_legend(FILE *out)
 {
     cli_look look = cli_look_at(out);
 
-    fprintf(out, "%s-> from the client, <- from the server; what is clear can be read by anybody%s\n",
+    fprintf(out,
+            "%s-> from the client, <- from the server; what is clear can be read by anybody%s\n",
             cli_on(look, CLI_DIM), cli_off(look));
 }
 
@@ -138,8 +139,8 @@ static void put_rows(const cli_wire *wire, const cinch_wire_event *event, size_t
         for (size_t i = from; i < end; i++)
             column += fprintf(wire->out, " %02x", event->bytes[i]);
         fprintf(wire->out, meaning[0] != '\0' ? "%*s%s%s%s\n" : "%*s%s%s%s\n",
-                meaning[0] != '\0' ? HEX_COLUMNS - column : 0, "",
-                cli_on(wire->look, CLI_DIM), meaning, cli_off(wire->look));
+                meaning[0] != '\0' ? HEX_COLUMNS - column : 0, "", cli_on(wire->look, CLI_DIM),
+                meaning, cli_off(wire->look));
         meaning = "";
         from = end;
         if (++rows == MOST_ROWS && !all && from < to) {
@@ -196,8 +197,8 @@ static void put_hex(const cli_wire *wire, const cinch_wire_event *event)
         if (strcmp(field->name, "fragment") == 0)
             return;
         put_part(wire, event, i);
-        size_t end = i + 1 < after(event, i) ? event->fields[i + 1].offset
-                                             : field->offset + field->size;
+        size_t end =
+            i + 1 < after(event, i) ? event->fields[i + 1].offset : field->offset + field->size;
         shown = end > shown ? end : shown;
     }
     if (event->bytes != NULL && shown < event->size && event->field_count > 0)

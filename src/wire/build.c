@@ -127,7 +127,7 @@ const char *cinch_wire_join(cinch_wire_build *b, const char *name, size_t most)
         if (strcmp(b->fields[i].name, name) != 0 || strncmp(value, "GREASE", 6) == 0)
             continue;
         if (size > 0 && value[size] != 0 && value[size - 1] == ' ' &&
-            strncmp(value, "unknown", 7) != 0)
+            strncmp(value, "unknown (", 9) != 0)
             size--;
         else
             size = strlen(value);

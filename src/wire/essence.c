@@ -202,8 +202,9 @@ void cinch_wire_record(cinch_wire_build *b, const cinch_wire_agreed *agreed,
     if (all.at < all.end)
         cinch_wire_add(b, event->is_protected ? "protected" : "fragment", all,
                        cinch_wire_hex(b, all));
-    event->text = cinch_wire_say(b, "%s, %zu byte%s", cinch_wire_join(b, "legacy_record_version", 1),
-                                 event->size - 5, event->size == 6 ? "" : "s");
+    event->text =
+        cinch_wire_say(b, "%s, %zu byte%s", cinch_wire_join(b, "legacy_record_version", 1),
+                       event->size - 5, event->size == 6 ? "" : "s");
     event->note = "";
     if (event->is_protected)
         event->note = event->content_type == 23 && agreed->version == 0x0304
