@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 int cinch_wire_take(const cinch_wire_build *b, cinch_wire_span *in, unsigned width, size_t *value)
@@ -142,11 +143,29 @@ static const char *date(cinch_wire_build *b, int64_t when)
     return cinch_wire_say(b, "%s", text);
 }
 
+/* Whom it is for, as far as there is room. */
+static const char *names(cinch_wire_build *b, const cinch_certificate *certificate)
+{
+    char text[600] = "";
+    size_t used = 0, i = 0;
+
+    for (; i < certificate->name_count; i++) {
+        const char *name = certificate->names[i].text;
+
+        if (used + strlen(name) + 32 > sizeof text)
+            break;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i > 0 ? ", " : "", name);
+    }
+    if (i < certificate->name_count)
+        (void)snprintf(text + used, sizeof text - used, "%s%zu more", i > 0 ? " and " : "",
+                       certificate->name_count - i);
+    return cinch_wire_say(b, "%s", text);
+}
+
 static void add_certificate(cinch_wire_build *b, const cinch_wire_part *part, cinch_wire_span all,
                             cinch_wire_span content)
 {
     cinch_error why = CINCH_ERROR_INIT;
-    char names[600];
     X509 *x = cinch_x509_read(b->bytes + content.at, content.end - content.at);
     cinch_certificate *certificate = x == NULL ? NULL : cinch_certificate_x509(x, &why);
     cinch_wire_span none = {content.at, content.at};
@@ -164,8 +183,7 @@ static void add_certificate(cinch_wire_build *b, const cinch_wire_part *part, ci
         cinch_wire_add(b, "subject", none, cinch_wire_say(b, "%s", certificate->subject));
         cinch_wire_add(b, "issuer", none, cinch_wire_say(b, "%s", certificate->issuer));
         cinch_wire_add(b, "serial", none, cinch_wire_say(b, "%s", certificate->serial));
-        cinch_wire_add(b, "names", none,
-                       cinch_wire_say(b, "%s", cinch_x509_names(x, names, sizeof names, 12)));
+        cinch_wire_add(b, "names", none, names(b, certificate));
         cinch_wire_add(b, "not_before", none, date(b, certificate->not_before));
         cinch_wire_add(b, "not_after", none, date(b, certificate->not_after));
         b->depth--;
