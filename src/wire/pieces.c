@@ -33,11 +33,11 @@ static long next_message(cinch_wire *wire, cinch_wire_side sender, int inside,
                          cinch_wire_pieces *pieces)
 {
     cinch_wire_way *way = &wire->ways[sender];
-    const unsigned char *bytes = cinch_buffer_bytes(&pieces->bytes);
     size_t have = cinch_buffer_used(&pieces->bytes);
 
     if (have < 4)
         return 0;
+    const unsigned char *bytes = cinch_buffer_bytes(&pieces->bytes);
     size_t size = 4 + ((size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3]);
     if (size > CINCH_WIRE_LARGEST) {
         pieces->lost = 1;
@@ -68,7 +68,7 @@ int cinch_wire_gather(cinch_wire *wire, cinch_wire_side sender, int inside,
     cinch_wire_pieces *pieces = inside ? &way->inside : &way->clear;
     long taken;
 
-    if (pieces->lost)
+    if (pieces->lost || size == 0)
         return 1;
     if (!cinch_buffer_append(&pieces->bytes, bytes, size))
         return 0;

@@ -281,8 +281,8 @@ static int feed(cinch_wire *wire, cinch_wire_side sender, const unsigned char *b
 static int end(cinch_wire *wire, cinch_wire_side sender)
 {
     cinch_wire_way *way = &wire->ways[sender];
-    const unsigned char *bytes = cinch_buffer_bytes(&way->in);
     size_t have = cinch_buffer_used(&way->in), left = have;
+    const unsigned char *bytes = have > 0 ? cinch_buffer_bytes(&way->in) : NULL;
 
     way->ended = 1;
     if (have > 0 && !take_units(wire, sender, bytes, have, &left))
