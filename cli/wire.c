@@ -7,11 +7,14 @@
 
 enum {
     KEY_HEX = CLI_LONG_ONLY,
-    KEY_JSON
+    KEY_JSON,
+    KEY_KEY_LOG
 };
 
 static const cli_option options[] = {
     {KEY_HEX, "hex", NULL, "all bytes, and their meaning beside them"},
+    {KEY_KEY_LOG, "key-log", "FILE",
+     "open what is protected with the secrets in FILE (SSLKEYLOGFILE)"},
     {KEY_JSON, "json", NULL, "print one JSON object"},
     {0},
 };
@@ -25,6 +28,9 @@ static void print_flow(const wire_flow *flow)
            capture_end_text(&flow->ends[1], server, sizeof(server)));
     if (flow->text_size > 0)
         (void)fwrite(flow->text, 1, flow->text_size, stdout);
+    if (flow->closed > 0)
+        printf("%zu protected records stay closed: the key log has no key for them\n",
+               flow->closed);
     putchar('\n');
 }
 
@@ -37,6 +43,8 @@ static json_t *flow_json(const wire_flow *flow)
                         cli_json_text(capture_end_text(&flow->ends[0], text, sizeof(text))));
     json_object_set_new(object, "server",
                         cli_json_text(capture_end_text(&flow->ends[1], text, sizeof(text))));
+    if (flow->reader != NULL)
+        json_object_set_new(object, "closed", json_integer((json_int_t)flow->closed));
     json_object_set_new(object, "missing", json_integer((json_int_t)flow->missing));
     json_object_set(object, "wire", flow->wire.list);
     return object;
@@ -85,15 +93,18 @@ static void print_all(const wire_flows *flows, const cinch_error *err)
     cli_json_print(object, stdout);
 }
 
-static int read_capture(const char *path, bool json, bool hex)
+static int read_capture(const char *path, const char *key_log, bool json, bool hex)
 {
     cinch_error err = CINCH_ERROR_INIT;
     cinch_error inside = CINCH_ERROR_INIT;
     wire_flows flows = {.json = json, .hex = hex, .err = &inside};
     capture_counts counts = {0};
+    wire_keys *keys = NULL;
     int code;
 
-    if (capture_read(path, wire_flows_take, &flows, &counts, &err)) {
+    if (key_log != NULL)
+        flows.keys = keys = wire_keys_read(key_log, &err);
+    if (!cinch_error_is_set(&err) && capture_read(path, wire_flows_take, &flows, &counts, &err)) {
         wire_flows_end(&flows);
         check_found(&flows, path, &counts, &err);
     } else {
@@ -104,11 +115,13 @@ static int read_capture(const char *path, bool json, bool hex)
     print_all(&flows, &err);
     code = json ? cinch_error_exit_code(&err) : cli_report(&err, stderr);
     wire_flows_free(&flows);
+    wire_keys_free(keys);
     return code;
 }
 
 static int run(int argc, char **argv)
 {
+    const char *key_log = NULL;
     bool json = false;
     bool hex = false;
     int key;
@@ -118,6 +131,8 @@ static int run(int argc, char **argv)
             hex = true;
         else if (key == KEY_JSON)
             json = true;
+        else if (key == KEY_KEY_LOG)
+            key_log = optarg;
         else
             return cli_stop(key);
     }
@@ -125,7 +140,7 @@ static int run(int argc, char **argv)
         return cli_usage(&wire_command, "which capture? Give a file: cinch wire capture.pcap");
     if (argc - optind > 1)
         return cli_usage(&wire_command, "more than one capture: %s", argv[optind + 1]);
-    return read_capture(argv[optind], json, hex);
+    return read_capture(argv[optind], key_log, json, hex);
 }
 
 const cli_command wire_command = {
@@ -133,7 +148,7 @@ const cli_command wire_command = {
     "[OPTION...] FILE",
     "show the TLS in a capture: what an observer sees",
     "FILE is a capture as tcpdump, dumpcap and Wireshark write it, or - for standard input.\n"
-    "Everything is read as it was on the wire: without keys, so what is protected stays so.\n"
+    "Without a key log everything is read as it was on the wire: what is protected stays so.\n"
     "Exit codes: 0 fine, 2 usage or file, 4 there is no TLS in it.",
     options,
     run,

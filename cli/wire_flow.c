@@ -43,6 +43,29 @@ static wire_flow *find(const wire_flows *flows, const capture_segment *s, cinch_
     return found;
 }
 
+/* What is inside is told right behind the record that it was in. */
+static void see(const cinch_wire_event *event, void *arg)
+{
+    wire_flow *flow = arg;
+    cinch_wire_side sender = event->sender;
+    unsigned char *inside;
+    size_t size;
+    int type;
+
+    cli_wire_see(event, &flow->wire);
+    if (flow->reader == NULL)
+        return;
+    wire_reader_see(flow->reader, event);
+    if (event->kind != CINCH_WIRE_RECORD || !event->is_protected)
+        return;
+    if (!wire_reader_open(flow->reader, event, &inside, &size, &type)) {
+        flow->closed++;
+        return;
+    }
+    (void)cinch_wire_inside(flow->decoder, sender, type, inside, size, flow->err);
+    free(inside);
+}
+
 static wire_flow *add(wire_flows *flows, const capture_segment *s, cinch_wire_side *side)
 {
     wire_flow *flow = cli_alloc(sizeof(*flow));
@@ -56,7 +79,10 @@ static wire_flow *add(wire_flows *flows, const capture_segment *s, cinch_wire_si
     cli_wire_begin(&flow->wire, flow->out, flows->json, flows->hex, false);
     if (!flows->json)
         flow->wire.look = cli_look_at(stdout);
-    flow->decoder = cinch_wire_new(cli_wire_see, &flow->wire, flows->err);
+    flow->err = flows->err;
+    if (flows->keys != NULL)
+        flow->reader = wire_reader_new(flows->keys);
+    flow->decoder = cinch_wire_new(see, flow, flows->err);
     if (flows->last != NULL)
         flows->last->next = flow;
     else
@@ -207,6 +233,7 @@ void wire_flows_free(wire_flows *flows)
             while (flow->ways[side].early != NULL)
                 drop_first(&flow->ways[side]);
         cinch_wire_free(flow->decoder);
+        wire_reader_free(flow->reader);
         json_decref(flow->wire.list);
         if (flow->out != NULL)
             (void)fclose(flow->out);

@@ -4,6 +4,7 @@
 
 #include "capture.h"
 #include "wire.h"
+#include "wire_keys.h"
 
 /* A piece that came before those in front of it. */
 typedef struct wire_piece {
@@ -28,6 +29,9 @@ typedef struct wire_flow {
     capture_end ends[2]; /* client, server */
     wire_way ways[2];
     cinch_wire *decoder;
+    wire_reader *reader; /* NULL: there are no keys */
+    size_t closed;       /* protected records that no key opened */
+    cinch_error *err;
     cli_wire wire;
     FILE *out; /* what was printed is in `text` */
     char *text;
@@ -41,6 +45,7 @@ typedef struct wire_flows {
     wire_flow *last;
     bool json;
     bool hex;
+    const wire_keys *keys; /* NULL: none */
     cinch_error *err;
 } wire_flows;
 

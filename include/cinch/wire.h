@@ -63,7 +63,10 @@ typedef struct cinch_wire_event {
     size_t field_count;
 } cinch_wire_event;
 
-/* cinch_wire_callback is told of EVENT. It must not call anything on the decoder or the conn. */
+/*
+ * cinch_wire_callback is told of EVENT. It must not call anything on the decoder or the conn; but when it is
+ * told of a protected record, cinch_wire_inside() may be called for it, after which EVENT is of no use.
+ */
 typedef void (*cinch_wire_callback)(const cinch_wire_event *event, void *arg);
 
 /*

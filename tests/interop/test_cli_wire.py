@@ -8,7 +8,7 @@ import xml.etree.ElementTree
 import pytest
 
 import capture
-from programs import GnutlsServer, OpensslServer, Serve, connect, run, CINCH
+from programs import CINCH, GnutlsServer, OpensslServer, Running, Serve, connect, run
 
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 VERSIONS = {"TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3"}
@@ -80,8 +80,8 @@ def read(path, *args, code=0):
     return answer
 
 
-def events(path):
-    connections = read(path)["connections"]
+def events(path, *args):
+    connections = read(path, *args)["connections"]
     assert len(connections) == 1 and connections[0]["missing"] == 0
     assert not [event for event in connections[0]["wire"] if event["kind"] == "problem"]
     return connections[0]["wire"]
@@ -105,9 +105,9 @@ def number(value):
     return int(value.split("(0x")[1].rstrip(")"), 16)
 
 
-def ours(path):
+def ours(path, *args):
     """What cinch wire saw, in the form that theirs() has it in."""
-    seen = events(path)
+    seen = events(path, *args)
     result = {}
     for side in ("client", "server"):
         result[side] = [(event["content_type"], event["size"] - 5) for event in seen
@@ -130,10 +130,10 @@ def shown(element, name):
     return [field.get("show") for field in element.iter("field") if field.get("name") == name]
 
 
-def theirs(path):
+def theirs(path, *args):
     """What tshark saw."""
     done = subprocess.run(["tshark", "-r", str(path), "-d", f"tcp.port=={capture.SERVER},tls", "-T",
-                           "pdml"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+                           "pdml", *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     result = {name: [] for name in ("client", "server", "messages", "names", "suites", "chosen",
                                     "alpn", "groups", "sigalgs", "serials")}
     for frame in xml.etree.ElementTree.fromstring(done.stdout).iter("packet"):
@@ -149,7 +149,8 @@ def theirs(path):
 
 
 def take_record(record, side, result):
-    kind = (shown(record, "tls.record.content_type") + shown(record, "tls.record.opaque_type"))[0]
+    # What the record calls itself, also where tshark knows better.
+    kind = (shown(record, "tls.record.opaque_type") + shown(record, "tls.record.content_type"))[0]
     result[side].append((int(kind), int(shown(record, "tls.record.length")[0])))
     kinds = shown(record, "tls.handshake.type")
     result["messages"] += [(side, kind) for kind in kinds]
@@ -176,6 +177,57 @@ def test_tshark_sees_the_same(pki, tmp_path, maker, version):
     assert len(mine["client"]) >= 4 and len(mine["server"]) >= 4 and mine["suites"]
     assert mine["names"] in (["localhost"], ["www.example.test"])
     assert len(mine["serials"]) == (2 if version == "TLSv1.2" else 0)
+
+
+SUITES = {"TLSv1.3": ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+                      "TLS_CHACHA20_POLY1305_SHA256"],
+          "TLSv1.2": ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+                      "ECDHE-ECDSA-CHACHA20-POLY1305"]}
+
+
+@pytest.mark.skipif(not shutil.which("tshark"), reason="there is no tshark")
+@pytest.mark.parametrize("version, suite", [(version, suite) for version, suites in SUITES.items()
+                                            for suite in suites])
+def test_with_a_key_log(pki, tmp_path, version, suite):
+    """tshark opens the same records with the same key log, those after an update of keys included."""
+    option = "-ciphersuites" if version == "TLSv1.3" else "-cipher"
+    log = tmp_path / "keys.txt"
+    with Serve("--echo", "--identity", pki / "good-all.pem") as server, \
+            capture.Tap(server.port) as tap:
+        with Running("openssl", "s_client", "-connect", f"localhost:{tap.port}", "-servername",
+                     "localhost", VERSIONS[version], option, suite, "-keylogfile", log) as client:
+            client.send(b"hello\n")
+            client.wait_for("^hello$")
+            if version == "TLSv1.3":
+                client.send(b"K\n")  # both sides get new keys
+                client.wait_for("KEYUPDATE")
+            client.send(b"and more\n")
+            client.wait_for("^and more$")
+            client.send(b"Q\n")
+            assert client.wait() == 0
+    path = capture.write(tmp_path / "a.pcap", capture.packets(tap.pieces))
+    mine = ours(path, "--key-log", log)
+    assert mine == theirs(path, "-o", f"tls.keylog_file:{log}")
+    assert mine["messages"].count(("client", "20")) == 1 and len(mine["serials"]) == 2
+    assert (("client", "24") in mine["messages"]) is (version == "TLSv1.3")
+    found = read(path, "--key-log", log)["connections"][0]
+    assert found["closed"] == 0
+    data = [event for event in found["wire"] if event["kind"] == "message" and
+            event["content_type"] == 23 and event["from"] == "client"]
+    assert data[0]["fields"][0]["value"] == b"hello\n".hex()
+
+
+def test_a_key_log_of_another_connection(tmp_path, pieces):
+    path = capture.write(tmp_path / "a.pcap", capture.packets(pieces["TLSv1.3"]))
+    log = tmp_path / "keys.txt"
+    log.write_text(f"# a comment\nCLIENT_RANDOM {'00' * 32} {'11' * 48}\nnonsense\n")
+    found = read(path, "--key-log", log)["connections"][0]
+    assert found["closed"] == len([one for one in found["wire"] if one.get("protected")]) > 0
+    assert b"stay closed" in run(CINCH, "wire", "--key-log", log, path).out
+    log.write_text("CLIENT_RANDOM 00 11\n")
+    outcome = run(CINCH, "wire", "--key-log", log, path)
+    assert outcome.code == 2 and b"there is no secret in the key log" in outcome.err
+    assert run(CINCH, "wire", "--key-log", tmp_path / "none", path).code == 2
 
 
 @pytest.mark.parametrize("ip, link", [(4, 1), (6, 1), (4, 113), (6, 113)])
