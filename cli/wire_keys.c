@@ -39,13 +39,16 @@ static size_t take_hex(const char **text, unsigned char *out, size_t most)
 {
     size_t size = 0;
 
-    while (digit((*text)[0]) >= 0 && digit((*text)[1]) >= 0) {
+    for (;; *text += 2) {
+        int high = digit((*text)[0]);
+        int low = high >= 0 ? digit((*text)[1]) : -1;
+
+        if (low < 0)
+            return size;
         if (size == most)
             return 0;
-        out[size++] = (unsigned char)(digit((*text)[0]) << 4 | digit((*text)[1]));
-        *text += 2;
+        out[size++] = (unsigned char)(high * 16 + low);
     }
-    return size;
 }
 
 static bool read_line(const char *line, entry *found)

@@ -138,9 +138,10 @@ static void put_rows(const cli_wire *wire, const cinch_wire_event *event, size_t
             column += fprintf(wire->out, "%04zx ", from);
         for (size_t i = from; i < end; i++)
             column += fprintf(wire->out, " %02x", event->bytes[i]);
-        fprintf(wire->out, meaning[0] != '\0' ? "%*s%s%s%s\n" : "%*s%s%s%s\n",
-                meaning[0] != '\0' ? HEX_COLUMNS - column : 0, "", cli_on(wire->look, CLI_DIM),
-                meaning, cli_off(wire->look));
+        if (meaning[0] != '\0')
+            fprintf(wire->out, "%*s%s%s%s", HEX_COLUMNS - column, "", cli_on(wire->look, CLI_DIM),
+                    meaning, cli_off(wire->look));
+        fputc('\n', wire->out);
         meaning = "";
         from = end;
         if (++rows == MOST_ROWS && !all && from < to) {

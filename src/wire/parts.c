@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "base/x509_text.h"
 
-#include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -190,7 +189,7 @@ static void add_certificate(cinch_wire_build *b, const cinch_wire_part *part, ci
     }
     cinch_certificate_free(certificate);
     X509_free(x);
-    ERR_clear_error();
+    cinch_openssl_clear();
 }
 
 static void add_name(cinch_wire_build *b, const cinch_wire_part *part, cinch_wire_span all,

@@ -79,7 +79,7 @@ static void see(const cinch_wire_event *event, void *arg)
 static unsigned char *bytes_of(const char *hex, size_t *size)
 {
     unsigned char *bytes = malloc(strlen(hex) / 2 + 1);
-    unsigned value;
+    char pair[3] = "";
 
     *size = 0;
     while (*hex != 0) {
@@ -87,9 +87,9 @@ static unsigned char *bytes_of(const char *hex, size_t *size)
             hex++;
             continue;
         }
-        assert_int_equal(sscanf(hex, "%2x", &value), 1);
-        bytes[(*size)++] = (unsigned char)value;
-        hex += 2;
+        pair[0] = *hex++;
+        pair[1] = *hex++;
+        bytes[(*size)++] = (unsigned char)strtoul(pair, NULL, 16);
     }
     return bytes;
 }
@@ -354,7 +354,8 @@ static void too_long(void **state)
     cinch_wire *wire = cinch_wire_new(see, &w, NULL);
 
     (void)state;
-    memcpy(bytes, "\x16\x03\x01\x40\x01\x00\x00\x3f\xfd", 9);
+    static const unsigned char start[] = {0x16, 3, 1, 0x40, 1, 0, 0, 0x3f, 0xfd};
+    memcpy(bytes, start, sizeof start);
     feed(wire, CINCH_WIRE_CLIENT, bytes, 5 + 16385);
     assert_string_equal(w.log, "C record handshake: TLS 1.0, 16385 bytes (malformed)\n"
                                "C message HelloRequest (malformed)\n");
