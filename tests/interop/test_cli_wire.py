@@ -1,6 +1,7 @@
 """What an observer sees: cinch connect --wire, cinch wire, and tshark of the same connection."""
 
 import json
+import random
 import shutil
 import subprocess
 import xml.etree.ElementTree
@@ -300,6 +301,20 @@ def test_what_is_no_capture(tmp_path):
     capture.write(path, [], link=147)  # for private use
     outcome = run(CINCH, "wire", path)
     assert outcome.code == 2 and b"link of type unknown (147)" in outcome.err
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_damaged_captures(tmp_path, pieces, seed):
+    """Whatever is in it, the command ends with one of its exit codes."""
+    source = random.Random(seed)
+    data = bytearray(capture.write(tmp_path / "a.pcap", capture.packets(
+        pieces["TLSv1.2"], 300, ip=source.choice([4, 6]))).read_bytes())
+    for _ in range(source.choice([1, 10, 100])):
+        data[source.randrange(24, len(data))] = source.randrange(256)
+    (tmp_path / "b.pcap").write_bytes(data)
+    outcome = run(CINCH, "wire", "--hex", tmp_path / "b.pcap")
+    assert outcome.code in (0, 2, 4), outcome.text
+    assert outcome.out or outcome.err
 
 
 def test_no_tls_in_it(tmp_path):
