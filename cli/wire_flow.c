@@ -175,7 +175,7 @@ static void take_bytes(wire_flows *flows, wire_flow *flow, cinch_wire_side side,
             tell_gap(flow, side, way->early->sequence - way->next);
         return;
     }
-    known = (size_t) - (int64_t)ahead;
+    known = way->next - s->sequence;
     if (known < s->size)
         feed(flows, flow, side, s->bytes + known, s->size - known, s->when);
     if (s->whole > s->size && known < s->whole)
