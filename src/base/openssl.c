@@ -211,7 +211,7 @@ int cinch_openssl_out_of_memory(unsigned long code)
 }
 
 /* The one that is fetched first stays; it needs no freeing, as the place it has in OpenSSL. */
-static EVP_MD *sha256(void)
+EVP_MD *cinch_openssl_md_sha256(void)
 {
     static _Atomic(EVP_MD *) kept;
     EVP_MD *known = atomic_load(&kept);
@@ -227,7 +227,7 @@ static EVP_MD *sha256(void)
 
 int cinch_openssl_sha256(const void *bytes, size_t size, unsigned char digest[32])
 {
-    EVP_MD *md = sha256();
+    EVP_MD *md = cinch_openssl_md_sha256();
 
     return md != NULL && EVP_Digest(bytes, size, digest, NULL, md, NULL) == 1;
 }

@@ -70,6 +70,7 @@ static inline void cinch_openssl_clear(void)
  * cinch_openssl_sha256 hashes SIZE bytes: 1, or 0 with a reason in the queue. The algorithm is fetched once
  * for the process; EVP_Q_digest() fetches it each time.
  */
+EVP_MD *cinch_openssl_md_sha256(void); /* lent; NULL if it cannot be had */
 int cinch_openssl_sha256(const void *bytes, size_t size, unsigned char digest[32]);
 
 /* cinch_openssl_take_errors empties the queue and says what was in it. */
