@@ -17,9 +17,9 @@ OUT ?=
 TARGET ?= test
 
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
-	libjansson-dev libhttp-parser-dev scdoc
+	libjansson-dev libhttp-parser-dev libpcap-dev scdoc
 TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip python3-setuptools \
-	python3-wheel openssl gnutls-bin curl procps ca-certificates gnuplot-nox
+	python3-wheel openssl gnutls-bin curl procps ca-certificates gnuplot-nox tshark
 # Where this release of Debian has them: keys in a token, the suites of its Python, and programs in Python.
 OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider libpython3.11-testsuite libpython3.13-testsuite \
 	python3-requests python3-urllib3 python3-aiohttp python3-httpx python3-websockets \

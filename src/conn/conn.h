@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "conn/pace.h"
+#include "conn/tap.h"
 #include "context/link.h"
 #include "identity/signer.h"
 
@@ -67,6 +68,7 @@ struct cinch_conn {
     cinch_pace pace;
     cinch_message_callback on_message; /* NULL: nobody looks */
     void *on_message_arg;
+    cinch_tap *tap;                    /* NULL: nobody looks */
     char server_name[CINCH_HOST_TEXT]; /* what the client asked for, as the server saw it */
 };
 

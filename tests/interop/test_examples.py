@@ -54,6 +54,21 @@ def server(ca):
         yield running
 
 
+def test_wire_shows_what_is_in_clear(ca, server):
+    outcome = example("wire", "localhost", server.port, ca / "ca.pem")
+    assert outcome.code == 0, outcome.text
+    lines = outcome.out.decode().splitlines()
+    assert lines[1] == "->     ClientHello: for localhost, offers TLS 1.3, TLS 1.2"
+    assert lines[3].startswith("<-     ServerHello: TLS 1.3, TLS_AES_")
+    assert any(line.startswith("<- application_data") and line.endswith(", protected")
+               for line in lines)
+    assert not any("certificate for" in line for line in lines)
+    with programs.OpensslServer("-cert", ca / "server.pem", "-tls1_2") as old:
+        outcome = example("wire", "localhost", old.port, ca / "ca.pem")
+        assert outcome.code == 0, outcome.text
+        assert b"a certificate for localhost" in outcome.out
+
+
 def test_client_gets_its_answer(ca, server):
     outcome = example("client", "localhost", server.port, ca / "ca.pem")
     assert outcome.code == 0, outcome.text
