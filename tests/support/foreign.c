@@ -111,6 +111,9 @@ int foreign_talk(foreign *f)
 
 void foreign_stop(foreign *f)
 {
+    /* As after SSL_shutdown(): without it libssl spoils the session. */
+    if (f->result == 1)
+        SSL_set_shutdown(f->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(f->ssl);
     SSL_CTX_free(f->ctx);
     cinch_conn_free(f->ours.conn);
