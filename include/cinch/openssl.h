@@ -58,6 +58,12 @@ CINCH_API cinch_status cinch_openssl_explain(SSL *ssl, cinch_error *err);
 CINCH_API cinch_status cinch_openssl_remember(SSL_CTX *ssl_ctx, const void *key, cinch_error *err);
 
 /*
+ * cinch_openssl_keep keeps a failure WHY under KEY, as cinch_openssl_remember() has it done: what went
+ * wrong before there was a connection. An error that is not set is not kept.
+ */
+CINCH_API void cinch_openssl_keep(const void *key, const cinch_error *why);
+
+/*
  * cinch_openssl_recall tells in ERR the failure that was kept under KEY, and forgets it. Returns its
  * status; CINCH_OK, with ERR as it was, if there is none. ERR NULL: it is forgotten only. It may be
  * called on any thread.

@@ -56,9 +56,4 @@ void cinch_foreign_look(cinch_conn *watcher, SSL_SESSION *session);
 /* cinch_foreign_offers_ours tells whether no other session is being offered. */
 int cinch_foreign_offers_ours(const cinch_conn *watcher);
 
-/* ---- foreign_keep.c ---- */
-
-/* cinch_foreign_keep keeps a copy of WHY under KEY, if that is not NULL and there is memory for it. */
-void cinch_foreign_keep(const void *key, const cinch_error *why);
-
 #endif

@@ -52,7 +52,7 @@ static void keep(const cinch_conn *watcher)
     const cinch_foreign *f = cinch_foreign_of(watcher->ssl);
 
     if (f != NULL && watcher->failure != NULL)
-        cinch_foreign_keep(atomic_load(&f->key), watcher->failure);
+        cinch_openssl_keep(atomic_load(&f->key), watcher->failure);
 }
 
 static void fail(cinch_conn *watcher)
