@@ -131,6 +131,13 @@ static int is_over(const SSL *ssl)
     return (SSL_want_read(ssl) || SSL_want_write(ssl)) && bio != NULL && !BIO_should_retry(bio);
 }
 
+/* No callback that comes now says yes; but one has to come, and what it says has to count. */
+static void let_fail(SSL *ssl)
+{
+    SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    (void)SSL_set_session(ssl, NULL);
+}
+
 static void see(const SSL *ssl, int where, int value)
 {
     /* What hangs on an SSL is not a part of it. */
@@ -142,7 +149,8 @@ static void see(const SSL *ssl, int where, int value)
 
     if ((where & SSL_CB_HANDSHAKE_START) != 0 && SSL_get_state(ssl) == TLS_ST_BEFORE) {
         cinch_foreign_again(pointer.out);
-        (void)cinch_foreign_begin(pointer.out);
+        if (cinch_foreign_begin(pointer.out) == NULL)
+            let_fail(pointer.out);
     }
     cinch_conn *watcher = cinch_foreign_watcher(ssl);
     if (watcher != NULL) {
@@ -216,6 +224,8 @@ int cinch_foreign_watch(SSL_CTX *ctx, cinch_foreign *f)
 {
     f->see_next = SSL_CTX_get_info_callback(ctx);
     cinch_foreign_insist(ctx);
+    /* Until all is in place what they say is no, and that has to count. */
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     return f->derived->settings->is_server ||
            SSL_CTX_add_custom_ext(ctx, BEGINNING, SSL_EXT_CLIENT_HELLO, see_beginning, NULL, NULL,
                                   NULL, NULL) == 1;
