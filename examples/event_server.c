@@ -136,8 +136,8 @@ int main(int argc, char **argv)
     here.base = event_base_new();
     if (here.listener == NULL || here.base == NULL)
         return cinch_error_report(&err, stderr);
-    here.arriving = event_new(here.base, cinch_listener_fd(here.listener), EV_READ | EV_PERSIST,
-                              arrived, NULL);
+    here.arriving =
+        event_new(here.base, cinch_listener_fd(here.listener), EV_READ | EV_PERSIST, arrived, NULL);
     here.ending = evsignal_new(here.base, SIGTERM, told_to_end, NULL);
     event_add(here.arriving, NULL);
     event_add(here.ending, NULL);

@@ -19,8 +19,8 @@ typedef struct client {
     char echo[4096];
     size_t start, end; /* of what is to be said */
     size_t leaving;    /* bytes that libuv is sending */
-    int done;          /* ends once all has left: close_notify, or the alert that says what is wrong */
-    int open;          /* of the two handles */
+    int done; /* ends once all has left: close_notify, or the alert that says what is wrong */
+    int open; /* of the two handles */
     struct client *next, **place;
 } client;
 

@@ -42,8 +42,7 @@ static inline CURLcode cinch_curl_connects(CURL *curl, void *ssl_ctx, void *ctx)
     CURLU *parts = curl_url();
 
     if (parts != NULL && curl_easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK &&
-        url != NULL &&
-        curl_url_set(parts, CURLUPART_URL, url, CURLU_GUESS_SCHEME) == CURLUE_OK)
+        url != NULL && curl_url_set(parts, CURLUPART_URL, url, CURLU_GUESS_SCHEME) == CURLUE_OK)
         (void)curl_url_get(parts, CURLUPART_HOST, &host, 0);
     if (cinch_context_openssl_apply((cinch_context *)ctx, (SSL_CTX *)ssl_ctx,
                                     cinch_curl_is_address(host) ? host : NULL, &why) == CINCH_OK)
@@ -80,8 +79,9 @@ static inline CURLcode cinch_curl_insist(CURL *curl)
     code = code != CURLE_OK ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     code = code != CURLE_OK ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
     code = code != CURLE_OK ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYSTATUS, 0L);
-    code = code != CURLE_OK ? code
-                            : curl_easy_setopt(curl, CURLOPT_FTP_SSL_CCC, (long)CURLFTPSSL_CCC_NONE);
+    code = code != CURLE_OK
+               ? code
+               : curl_easy_setopt(curl, CURLOPT_FTP_SSL_CCC, (long)CURLFTPSSL_CCC_NONE);
 #if LIBCURL_VERSION_NUM >= 0x075500
     code = code != CURLE_OK ? code
                             : curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, CINCH_CURL_PROTOCOLS);
@@ -120,28 +120,29 @@ static inline cinch_status cinch_curl_use(CURL *curl, cinch_context *ctx, cinch_
     if (curl == NULL)
         return cinch_error_set(err, CINCH_CAUSE_MISUSE, "there is no CURL handle", NULL, NULL);
     /* No file is there: it only makes libcurl keep apart what belongs to other settings. */
-    cinch_status status =
-        cinch_context_openssl_digest(ctx, place + head, sizeof place - head, err);
+    cinch_status status = cinch_context_openssl_digest(ctx, place + head, sizeof place - head, err);
     if (status != CINCH_OK)
         return status;
     (void)cinch_openssl_recall(curl, NULL);
-    CURLcode code = version->ssl_version != NULL && strstr(version->ssl_version, "OpenSSL/3") != NULL
-                        ? curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, cinch_curl_connects)
-                        : CURLE_NOT_BUILT_IN;
+    CURLcode code =
+        version->ssl_version != NULL && strstr(version->ssl_version, "OpenSSL/3") != NULL
+            ? curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, cinch_curl_connects)
+            : CURLE_NOT_BUILT_IN;
     if (code != CURLE_OK)
-        return cinch_error_set(err, CINCH_CAUSE_BAD_SETTING,
-                               "libcurl cannot use a context: OpenSSL 3 is not what it has for TLS",
-                               version->ssl_version != NULL ? version->ssl_version : "it has no TLS",
-                               "link with a libcurl that is built with OpenSSL 3, in Debian that of "
-                               "libcurl4-openssl-dev");
+        return cinch_error_set(
+            err, CINCH_CAUSE_BAD_SETTING,
+            "libcurl cannot use a context: OpenSSL 3 is not what it has for TLS",
+            version->ssl_version != NULL ? version->ssl_version : "it has no TLS",
+            "link with a libcurl that is built with OpenSSL 3, in Debian that of "
+            "libcurl4-openssl-dev");
     code = curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, ctx);
     code = code != CURLE_OK ? code : cinch_curl_clear(curl);
     code = code != CURLE_OK ? code : curl_easy_setopt(curl, CURLOPT_CAPATH, place);
     code = code != CURLE_OK ? code : cinch_curl_insist(curl);
-    return code == CURLE_OK ? CINCH_OK
-                            : cinch_error_set(err, CINCH_CAUSE_INTERNAL,
-                                              "libcurl does not take an option",
-                                              curl_easy_strerror(code), NULL);
+    return code == CURLE_OK
+               ? CINCH_OK
+               : cinch_error_set(err, CINCH_CAUSE_INTERNAL, "libcurl does not take an option",
+                                 curl_easy_strerror(code), NULL);
 }
 
 /*
@@ -174,8 +175,9 @@ static inline cinch_status cinch_curl_result(CURL *curl, CURLcode code, cinch_er
     else if (code == CURLE_USE_SSL_FAILED) {
         cause = CINCH_CAUSE_NOT_TLS;
         what = "the server does not go over to TLS, and nothing is sent without";
-        remedy = "have the server offer STARTTLS (AUTH TLS), or use its port for implicit TLS; if it "
-                 "did offer it before, somebody between takes it out";
+        remedy =
+            "have the server offer STARTTLS (AUTH TLS), or use its port for implicit TLS; if it "
+            "did offer it before, somebody between takes it out";
     } else if (code == CURLE_UNSUPPORTED_PROTOCOL) {
         cause = CINCH_CAUSE_BAD_SETTING;
         what = "the URL, or one that it leads to, has no TLS";

@@ -11,8 +11,8 @@
 /* What hangs on an SSL_CTX, until that is freed. */
 typedef struct cinch_foreign {
     cinch_derived *derived;
-    cinch_host host;        /* client: text "" if each SSL says whom it expects */
-    int ready;              /* all is in place; before, no handshake gets anywhere */
+    cinch_host host;         /* client: text "" if each SSL says whom it expects */
+    int ready;               /* all is in place; before, no handshake gets anywhere */
     const void *_Atomic key; /* failures are kept under it; NULL: they are not */
     void (*see_next)(const SSL *ssl, int where, int value); /* the library's own info callback */
 } cinch_foreign;

@@ -63,9 +63,9 @@ static cinch_status expected(SSL *ssl, cinch_host *host, cinch_error *err)
     cinch_status status = CINCH_OK;
 
     if (X509_VERIFY_PARAM_get0_host(param, 1) != NULL || (name != NULL && ip != NULL))
-        status = cinch_fail(err, CINCH_CAUSE_BAD_SETTING,
-                            "the library expects one of several hosts, \"%s\" and another one",
-                            name);
+        status =
+            cinch_fail(err, CINCH_CAUSE_BAD_SETTING,
+                       "the library expects one of several hosts, \"%s\" and another one", name);
     else if (ip != NULL || name != NULL)
         status = cinch_host_parse(host, ip != NULL ? ip : name, err);
     OPENSSL_free(ip);

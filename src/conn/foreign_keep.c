@@ -34,7 +34,8 @@ static cinch_error *take(const void *key)
 
 void cinch_openssl_keep(const void *key, const cinch_error *why)
 {
-    cinch_error *copy = key == NULL || !cinch_error_is_set(why) ? NULL : cinch_copy_bytes(why, sizeof *why);
+    cinch_error *copy =
+        key == NULL || !cinch_error_is_set(why) ? NULL : cinch_copy_bytes(why, sizeof *why);
 
     if (copy == NULL)
         return;

@@ -113,8 +113,7 @@ static cinch_session *session_of(const cinch_conn *watcher, SSL_SESSION *session
         memcmp(m->settings, watcher->link.derived->digest, sizeof m->settings) != 0 ||
         strcmp(m->host, watcher->link.host.text) != 0 || SSL_SESSION_up_ref(session) != 1)
         return NULL;
-    cinch_session *ours =
-        cinch_session_make(session, m->chain, m->settings, no_key, m->began, 1);
+    cinch_session *ours = cinch_session_make(session, m->chain, m->settings, no_key, m->began, 1);
     if (ours == NULL) {
         SSL_SESSION_free(session);
         return NULL;

@@ -242,8 +242,7 @@ cinch_status cinch_openssl_explain(SSL *ssl, cinch_error *err)
     const cinch_conn *watcher = cinch_foreign_watcher(ssl);
     const cinch_foreign *f = cinch_foreign_of(ssl);
     if (watcher == NULL && (f == NULL || !f->ready))
-        return cinch_fail(err, CINCH_CAUSE_MISUSE,
-                          "no context was applied to this SSL's SSL_CTX%s",
+        return cinch_fail(err, CINCH_CAUSE_MISUSE, "no context was applied to this SSL's SSL_CTX%s",
                           f == NULL ? "" : ", for that failed");
     if (watcher == NULL)
         return ERR_peek_error() == 0 ? CINCH_OK : cinch_fail_memory(err, "beginning a handshake");

@@ -119,8 +119,7 @@ static void test_sweeps(void **state)
     (void)state;
     question right = {.ctx = client, .ours = server, .host = "localhost", .opens = 1},
              wrong = {.ctx = client, .ours = server, .host = "other.example"},
-             serving = {.ctx = server, .ours = client, .opens = 1},
-             unknown = right, known = right;
+             serving = {.ctx = server, .ours = client, .opens = 1}, unknown = right, known = right;
     assert_int_equal(cinch_context_resumption(server, 1, NULL), CINCH_OK);
     sweep("a client", &right, 5);
     sweep("a client that has to refuse", &wrong, 5);
@@ -145,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_sweeps)};
 
     alloc_install();
+    foreign_spare = alloc_spare;
     family = pki_family_new();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     pki_family_free(family);

@@ -169,3 +169,48 @@ def test_libcurl_with_gnutls(pki, nginx):
         pytest.skip("there is no libcurl with GnuTLS")
     told = error(talk(pki, f"https://localhost:{nginx['https']}/hello.txt", program="curl_talk_gnutls"))
     assert told["cause"] == "bad-setting" and "GnuTLS/" in told["evidence"], told
+
+
+# ---- the examples ----
+
+def example(name, *args, stdin=b""):
+    return run(pathlib.Path(os.environ["CINCH_BUILD"]) / "examples" / f"example-{name}", *args, stdin=stdin)
+
+
+def refuses(certificate, outcome):
+    assert outcome.out == b"" and b"remedy:" in outcome.err, outcome.text
+    assert outcome.code == {"wrong-name": 6, "expired": 7}.get(certificate, 5), outcome.text
+
+
+def test_example_https(pki, nginx):
+    url = f"https://localhost:{nginx['https']}"
+    outcome = example("curl_https", f"{url}/hello.txt", pki / "root.pem")
+    assert (outcome.code, outcome.out, outcome.err) == (0, b"hello, interop\n", b""), outcome.text
+    refuses("unknown-ca", example("curl_https", f"{url}/hello.txt", pki / "other-root.pem"))
+    outcome = example("curl_https", f"{url}/to-clear", pki / "root.pem")
+    assert outcome.code == 2 and b"has no TLS" in outcome.err
+    assert example("curl_https", f"{url}/nothing", pki / "root.pem").code == 3
+
+
+def test_example_smtp(pki, mail):
+    certificate, server, _ = mail
+    message = b"Subject: by example\r\n\r\nhello\r\n"
+    for scheme in ("smtp", "smtps"):
+        outcome = example("curl_smtp", f"{scheme}://localhost:{server[scheme]}", "bob@example.test",
+                          services.ADDRESS, pki / "root.pem", stdin=message)
+        if certificate == "good":
+            assert outcome.code == 0, outcome.text
+            assert "Subject: by example" in server.mail()
+        else:
+            refuses(certificate, outcome)
+
+
+@pytest.mark.parametrize("name, port", [("curl_imap", "imap"), ("curl_pop3", "pop3s")])
+def test_example_reads(pki, mail, name, port):
+    certificate, _, server = mail
+    outcome = example(name, f"localhost:{server[port]}", services.USER, pki / "root.pem",
+                      stdin=services.PASSWORD.encode() + b"\n")
+    if certificate == "good":
+        assert outcome.code == 0 and outcome.out.decode() == services.MAIL, outcome.text
+    else:
+        refuses(certificate, outcome)

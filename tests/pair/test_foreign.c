@@ -46,7 +46,13 @@ static int close_contexts(void **state)
 }
 
 /* How a library says whom it expects. */
-typedef enum way { GIVEN, ASKED, SET, PARAM_IP, NOT } way;
+typedef enum way {
+    GIVEN,
+    ASKED,
+    SET,
+    PARAM_IP,
+    NOT
+} way;
 
 static void say(SSL *ssl, way how, const char *host)
 {

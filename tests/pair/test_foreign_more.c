@@ -400,15 +400,9 @@ static void test_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_resumed),
-        TEST(test_not_resumed),
-        TEST(test_session_of_nobody),
-        TEST(test_server),
-        TEST(test_server_asks),
-        TEST(test_wrong_side),
-        TEST(test_misfits),
-        TEST(test_misuse),
-        TEST(test_digest),
+        TEST(test_resumed), TEST(test_not_resumed), TEST(test_session_of_nobody),
+        TEST(test_server),  TEST(test_server_asks), TEST(test_wrong_side),
+        TEST(test_misfits), TEST(test_misuse),      TEST(test_digest),
         TEST(test_kept),
     };
 

@@ -1,11 +1,17 @@
 #include "foreign.h"
 
-#include "alloc.h"
-
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+void (*foreign_spare)(bool spare);
+
+static void spare(bool on)
+{
+    if (foreign_spare != NULL)
+        foreign_spare(on);
+}
 
 static void must(int ok, const cinch_error *err, const char *what)
 {
@@ -36,7 +42,7 @@ SSL_CTX *foreign_apply(cinch_context *ctx, int is_server, const char *host)
 void foreign_start(foreign *f, SSL_CTX *ctx, int is_server, cinch_context *ours)
 {
     /* Where memory is to run out, it is not here. */
-    alloc_spare(true);
+    spare(true);
     *f = (foreign){.ctx = ctx, .ours = {.err = CINCH_ERROR_INIT}};
     f->ssl = SSL_new(ctx);
     BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
@@ -49,7 +55,7 @@ void foreign_start(foreign *f, SSL_CTX *ctx, int is_server, cinch_context *ours)
         SSL_set_connect_state(f->ssl);
     f->ours.conn = cinch_conn_new(ours, is_server ? "localhost" : NULL, &f->ours.err);
     must(f->ours.conn != NULL, &f->ours.err, "making our end");
-    alloc_spare(false);
+    spare(false);
 }
 
 static size_t move_to_ours(foreign *f)
@@ -79,10 +85,10 @@ static size_t move_to_theirs(foreign *f)
 
 void foreign_move(foreign *f)
 {
-    alloc_spare(true);
+    spare(true);
     while (move_to_ours(f) + move_to_theirs(f) > 0)
         ;
-    alloc_spare(false);
+    spare(false);
 }
 
 int foreign_handshake(foreign *f)
@@ -96,11 +102,11 @@ int foreign_handshake(foreign *f)
             f->error = f->result == 1 ? 0 : SSL_get_error(f->ssl, f->result);
             f->queued = ERR_peek_error();
         }
-        alloc_spare(true);
+        spare(true);
         if (cinch_conn_state_now(f->ours.conn) == CINCH_STATE_HANDSHAKING)
             f->ours.status = cinch_conn_handshake(f->ours.conn, &f->ours.err);
         moved = move_to_ours(f) + move_to_theirs(f);
-        alloc_spare(false);
+        spare(false);
     } while (moved > 0);
     return f->result == 1 && cinch_conn_state_now(f->ours.conn) == CINCH_STATE_OPEN;
 }

@@ -12,11 +12,14 @@
 typedef struct foreign {
     SSL_CTX *ctx;
     SSL *ssl;
-    int result; /* what SSL_do_handshake() said last */
-    int error;  /* and SSL_get_error(), 0 when it succeeded */
+    int result;           /* what SSL_do_handshake() said last */
+    int error;            /* and SSL_get_error(), 0 when it succeeded */
     unsigned long queued; /* what stood in OpenSSL's error queue then */
     pair_end ours;
 } foreign;
+
+/* Called around what is not the library's, where memory is to run out there only: alloc_spare(). */
+extern void (*foreign_spare)(bool spare);
 
 /* foreign_ctx makes an SSL_CTX as programs do that do not think of verification. */
 SSL_CTX *foreign_ctx(int is_server);
