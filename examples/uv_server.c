@@ -26,7 +26,7 @@ typedef struct client {
 
 static cinch_context *ctx;
 static client *clients;
-static unsigned patience = 30; /* seconds */
+static uint64_t patience = 30000; /* milliseconds */
 
 static void step(client *c);
 
@@ -53,7 +53,7 @@ static void drop(client *c)
 
 static void out_of_time(uv_timer_t *timer)
 {
-    fprintf(stderr, "a client said nothing for %u seconds\n", patience);
+    fprintf(stderr, "a client said nothing for %u seconds\n", (unsigned)(patience / 1000));
     drop(timer->data);
 }
 
@@ -103,17 +103,20 @@ static void move(client *c)
         char *base;
     } bytes;
 
+    int failed = 0;
+
     uv_read_stop((uv_stream_t *)&c->tcp);
-    if (cinch_conn_send_bytes(c->conn, &bytes.lent, &c->leaving, NULL) != CINCH_OK) {
-        drop(c);
-    } else if (c->leaving > 0) {
+    c->leaving = 0;
+    failed = cinch_conn_send_bytes(c->conn, &bytes.lent, &c->leaving, NULL) != CINCH_OK;
+    if (c->leaving > 0) {
         uv_buf_t buf = uv_buf_init(bytes.base, (unsigned)c->leaving);
 
-        if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &buf, 1, written) != 0)
-            drop(c);
-    } else if (c->done || uv_read_start((uv_stream_t *)&c->tcp, lend, received) != 0) {
-        drop(c);
+        failed = uv_write(&c->write, (uv_stream_t *)&c->tcp, &buf, 1, written);
+    } else if (!failed) {
+        failed = c->done || uv_read_start((uv_stream_t *)&c->tcp, lend, received) != 0;
     }
+    if (failed)
+        drop(c);
 }
 
 /* As far as it goes without waiting. The handshake is done by the first read. */
@@ -164,7 +167,7 @@ static void arrived(uv_stream_t *listener, int failed)
         drop(c);
         return;
     }
-    uv_timer_start(&c->timer, out_of_time, 1000 * patience, 1000 * patience);
+    uv_timer_start(&c->timer, out_of_time, patience, patience);
     step(c);
 }
 
@@ -190,7 +193,7 @@ int main(int argc, char **argv)
         return 2;
     }
     if (argc > 3)
-        patience = (unsigned)strtoul(argv[3], NULL, 10);
+        patience = 1000 * (uint64_t)strtoul(argv[3], NULL, 10);
     ctx = cinch_context_server(&err);
     cinch_context_identity_file(ctx, argv[1], NULL, &err);
     if (cinch_context_check(ctx, &err) != CINCH_OK)

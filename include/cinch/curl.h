@@ -116,7 +116,7 @@ static inline cinch_status cinch_curl_use(CURL *curl, cinch_context *ctx, cinch_
     size_t head = strlen(place);
 
     if (cinch_error_is_set(err))
-        return err->status;
+        return CINCH_FAILED;
     if (curl == NULL)
         return cinch_error_set(err, CINCH_CAUSE_MISUSE, "there is no CURL handle", NULL, NULL);
     /* No file is there: it only makes libcurl keep apart what belongs to other settings. */
