@@ -130,7 +130,7 @@ static void test_sweeps(void **state)
     make_session(client, server);
     known.offers = session;
     known.resumes = 1;
-    sweep("a client with a session", &known, 1);
+    sweep("a client with a session", &known, 7);
     SSL_SESSION_free(unknown.offers);
     SSL_SESSION_free(known.offers);
     assert_int_equal(cinch_context_resumption(client, 0, NULL), CINCH_OK);

@@ -102,6 +102,27 @@ static void test_resumed(void **state)
     SSL_SESSION *second = take_newest();
     assert_int_equal(connect_with(client, "localhost", second), 1);
     SSL_SESSION_free(first);
+    /* Some libraries keep sessions as bytes. What somebody changed in them is no session of ours. */
+    unsigned char *der = NULL;
+    int size = i2d_SSL_SESSION(second, &der);
+    const unsigned char *at = der;
+    assert_true(size > 300);
+    SSL_SESSION *read = d2i_SSL_SESSION(NULL, &at, size);
+    assert_non_null(read);
+    assert_int_equal(connect_with(client, "localhost", read), 1);
+    SSL_SESSION_free(read);
+    void *mark = NULL;
+    size_t mark_size = 0;
+    assert_int_equal(SSL_SESSION_get0_ticket_appdata(second, &mark, &mark_size), 1);
+    for (size_t i = 0; i < mark_size; i += 97) {
+        at = der;
+        read = d2i_SSL_SESSION(NULL, &at, size);
+        assert_int_equal(SSL_SESSION_get0_ticket_appdata(read, &mark, &mark_size), 1);
+        ((unsigned char *)mark)[i] ^= 1;
+        assert_int_equal(connect_with(client, "localhost", read), 0);
+        SSL_SESSION_free(read);
+    }
+    OPENSSL_free(der);
     SSL_SESSION_free(second);
     SSL_SESSION_free(newest);
     newest = NULL;
