@@ -11,26 +11,32 @@ FUZZ ?=
 SECONDS ?= 60
 # For the tests: only those whose name contains this, such as unit/uri.
 ONLY ?=
+# For `make bench`: a folder for what comes out.
+OUT ?=
 # For `make test-trixie`: what is made there.
 TARGET ?= test
 
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
 	libjansson-dev libhttp-parser-dev scdoc
 TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip python3-setuptools \
-	python3-wheel openssl gnutls-bin curl procps ca-certificates
+	python3-wheel openssl gnutls-bin curl procps ca-certificates gnuplot-nox
 # Where this release of Debian has them: keys in a token, the suites of its Python, and programs in Python.
 OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider libpython3.11-testsuite libpython3.13-testsuite \
 	python3-requests python3-urllib3 python3-aiohttp python3-httpx python3-websockets \
 	python3-tornado gunicorn python3-django $(SERVER_PACKAGES) $(LIBRARY_PACKAGES)
 # What takes a context, and loops of others that examples are in.
 LIBRARY_PACKAGES = libcurl4-openssl-dev libuv1-dev libevent-dev
-# Mail, file and web servers of others. The tests start their own, where there are these.
-SERVER_PACKAGES = postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-managesieved vsftpd nginx
+# Mail, file and web servers, directories and databases of others. The tests start their own, where there are these.
+SERVER_PACKAGES = postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-managesieved vsftpd nginx \
+	postgresql-15 postgresql-17 mariadb-server-core slapd prosody
 LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 python3-dev git binutils
 FUZZ_PACKAGES = clang libclang-rt-dev
+# What Cinch is compared with, where this release of Debian has it.
+BENCH_PACKAGES = python3 gnuplot-nox
+OPTIONAL_BENCH_PACKAGES = python3-dev libgnutls28-dev libtls-dev libwolfssl-dev libmbedtls-dev golang-go
 # What makes a system in a folder.
 TRIXIE_PACKAGES = debootstrap util-linux git tar
-DEMO_PACKAGES = curl openssl python3 python3-dev ca-certificates
+DEMO_PACKAGES = curl openssl python3 python3-dev ca-certificates gnuplot-nox
 
 TOOLS = tests/tools
 NEED = $(TOOLS)/need-packages
@@ -46,7 +52,7 @@ SANITIZED = -Dwerror=$(WERROR) -Db_lundef=false
 INSTALL_OPTIONS = -Dprefix=$(abspath $(PREFIX)) -Dlibdir=$(LIBDIR)
 
 .PHONY: all build help demo demo-packages test test-quick test-python-full test-trixie build-asan \
-	build-tsan bench lint fuzz install map format deps clean test-packages
+	build-tsan bench bench-packages lint fuzz install map format deps clean test-packages
 # Ninja is what works in parallel; two of these at a time would get into each other's way.
 .NOTPARALLEL:
 
@@ -61,7 +67,7 @@ help:
 	@echo 'make test-trixie  make test on Debian 13, in a folder; as root; also with ONLY= or TARGET=demo'
 	@echo 'make lint         format, static analysis, house rules'
 	@echo 'make fuzz FUZZ=conn SECONDS=60'
-	@echo 'make bench        measures'
+	@echo 'make bench        compares with other TLS libraries; OUT= is where JSON and plot go'
 	@echo 'make install PREFIX=/usr/local LIBDIR=lib DESTDIR='
 	@echo 'make map          writes the list of exported symbols from the headers'
 	@echo 'make format       formats the C files'
@@ -108,8 +114,13 @@ build-tsan:
 	@$(CONFIGURE) build-tsan $(SANITIZED) -Db_sanitize=thread
 	@$(NINJA) build-tsan
 
-bench: build
-	@if [ -x bench/run ]; then bench/run build; else echo 'Nothing is measured yet.'; fi
+# Before the build: libraries that are not here are left out.
+bench-packages:
+	@$(NEED) $(BUILD_PACKAGES) $(BENCH_PACKAGES) --optional $(OPTIONAL_BENCH_PACKAGES)
+
+bench: bench-packages build
+	@$(NINJA) build bench-peers
+	@$(PYTHON) bench/run build $(if $(OUT),--out "$(OUT)")
 
 lint: build
 	@$(NEED) $(LINT_PACKAGES)
@@ -130,7 +141,8 @@ format:
 
 deps:
 	@$(NEED) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES) $(FUZZ_PACKAGES) \
-		$(DEMO_PACKAGES) $(TRIXIE_PACKAGES) --optional $(OPTIONAL_TEST_PACKAGES)
+		$(DEMO_PACKAGES) $(BENCH_PACKAGES) $(TRIXIE_PACKAGES) \
+		--optional $(OPTIONAL_TEST_PACKAGES) $(OPTIONAL_BENCH_PACKAGES)
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz

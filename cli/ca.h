@@ -15,6 +15,15 @@ typedef struct ca_authority {
     char *cert_path; /* the certificate alone, for everybody to trust */
 } ca_authority;
 
+/* What kind of key a certificate is for. */
+typedef enum ca_key {
+    CA_KEY_P256 = 0,
+    CA_KEY_P384,
+    CA_KEY_RSA2048,
+    CA_KEY_RSA3072,
+    CA_KEY_ED25519
+} ca_key;
+
 /* A certificate to make. */
 typedef struct ca_request {
     char *const *names; /* DNS names (also *.example.test), IP addresses; e-mail and URI: clients */
@@ -22,6 +31,7 @@ typedef struct ca_request {
     bool client; /* for a client alone; else for a server, and as a client */
     long days;   /* how long it is valid; negative: it expired that many days ago */
     long start;  /* in how many days that begins; 0: five minutes ago */
+    ca_key key;
 } ca_request;
 
 enum {

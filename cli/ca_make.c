@@ -73,7 +73,8 @@ static bool add_basic_constraints(X509 *cert, bool is_ca)
     bool ok = constraints != NULL;
 
     if (ok && is_ca) {
-        constraints->ca = 1;
+        /* As DER has TRUE (X.690, 11.1): programs in Go take no other. */
+        constraints->ca = 0xff;
         /* It issues leaves only: pathLenConstraint 0. */
         constraints->pathlen = ASN1_INTEGER_new();
         ok = constraints->pathlen != NULL && ASN1_INTEGER_set(constraints->pathlen, 0) == 1;
@@ -202,12 +203,28 @@ static bool set_leaf_name(X509 *cert, const ca_request *request)
     return strlen(first) > LONGEST_CN || add_text(name, "CN", first);
 }
 
+static EVP_PKEY *make_key(ca_key kind)
+{
+    switch (kind) {
+    case CA_KEY_P384:
+        return EVP_EC_gen("P-384");
+    case CA_KEY_RSA2048:
+        return EVP_RSA_gen(2048);
+    case CA_KEY_RSA3072:
+        return EVP_RSA_gen(3072);
+    case CA_KEY_ED25519:
+        return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    default:
+        return EVP_EC_gen("P-256");
+    }
+}
+
 bool ca_make_leaf(const ca_authority *authority, const ca_request *request, EVP_PKEY **key,
                   X509 **cert, cinch_error *err)
 {
     static const int usage[] = {0, -1}; /* digitalSignature */
 
-    *key = EVP_EC_gen("P-256");
+    *key = make_key(request->key);
     *cert = *key != NULL ? start(*key) : NULL;
     if (*cert == NULL || !ca_add_names(*cert, request, err))
         return cli_fail_crypto(err, "making a certificate");

@@ -91,6 +91,7 @@ bool cli_fail_crypto(cinch_error *err, const char *what);
 /* ---- the subcommands ---- */
 
 extern const cli_command audit_command;
+extern const cli_command bench_command;
 extern const cli_command connect_command;
 extern const cli_command serve_command;
 extern const cli_command ca_command;

@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define DEFAULT_PORT "443"
@@ -20,6 +21,7 @@ enum {
     KEY_PASSWORD_FILE,
     KEY_ALPN,
     KEY_SERVERNAME,
+    KEY_STARTTLS,
     KEY_POLICY,
     KEY_TIMEOUT,
     KEY_JSON,
@@ -47,6 +49,9 @@ static const cli_option options[] = {
     {KEY_PASSWORD_FILE, "password-file", "FILE", "its first line is the key's password"},
     {KEY_ALPN, "alpn", "LIST", "protocols to offer, most wanted first: h2,http/1.1"},
     {KEY_SERVERNAME, "servername", "NAME", "ask for this name and check it, instead of HOST"},
+    {KEY_STARTTLS, "starttls", "PROTOCOL",
+     "the server begins in the clear: upgrade first. smtp, lmtp, imap, pop3,\n"
+     "sieve, ftp, nntp, xmpp, xmpp-server, ldap, postgres or mysql"},
     {KEY_POLICY, "policy", "NAME", "which algorithms: default, modern"},
     {'t', "timeout", "SECONDS", "for connecting, the handshake, and an answer (15, 15, 10)"},
     {KEY_JSON, "json", NULL, "print one JSON object and end: no data is exchanged"},
@@ -61,6 +66,7 @@ typedef struct connect_options {
     cli_identity identity;
     const char *alpn;
     const char *servername;
+    cinch_starttls_protocol starttls; /* CINCH_STARTTLS_NONE: TLS from the first byte on */
     const char *policy;
     cli_checks checks;
     long timeout; /* seconds; 0: the usual */
@@ -78,6 +84,23 @@ typedef struct outcome {
     cinch_peer *evidence; /* what is known of a server that was not accepted */
     char *address;
 } outcome;
+
+static int take_starttls(connect_options *o)
+{
+    const char *names[CINCH_STARTTLS_COUNT];
+    size_t count = 0;
+
+    o->starttls = cinch_starttls_named(optarg);
+    if (o->starttls != CINCH_STARTTLS_NONE)
+        return 0;
+    for (int i = CINCH_STARTTLS_NONE + 1; i < CINCH_STARTTLS_COUNT; i++)
+        names[count++] = cinch_starttls_name((cinch_starttls_protocol)i);
+    const char *nearest = cli_nearest(optarg, names, count);
+    if (nearest != NULL)
+        return cli_usage(&connect_command, "--starttls knows no %s; did you mean %s?", optarg,
+                         nearest);
+    return cli_usage(&connect_command, "--starttls knows no %s", optarg);
+}
 
 /* False for a key that is none of ours; *CODE is set if its argument is wrong. */
 static bool take(connect_options *o, int key, int *code)
@@ -108,6 +131,9 @@ static bool take(connect_options *o, int key, int *code)
         return true;
     case KEY_SERVERNAME:
         o->servername = optarg;
+        return true;
+    case KEY_STARTTLS:
+        *code = take_starttls(o);
         return true;
     case KEY_POLICY:
         o->policy = optarg;
@@ -145,7 +171,11 @@ static int check(connect_options *o, int argc, char **argv)
                              "--relax");
     if (cli_checks_fit(&o->checks, me, true) != 0)
         return CLI_USAGE;
-    if (!cli_split_host(argv[optind], DEFAULT_PORT, &o->host, &o->port) || o->host[0] == '\0')
+    const char *port =
+        o->starttls != CINCH_STARTTLS_NONE ? cinch_starttls_port(o->starttls) : DEFAULT_PORT;
+    if (o->starttls != CINCH_STARTTLS_NONE && strncasecmp(argv[optind], "https:", 6) == 0)
+        return cli_usage(me, "an https URL has no --starttls");
+    if (!cli_split_host(argv[optind], port, &o->host, &o->port) || o->host[0] == '\0')
         return cli_usage(me, "%s is not HOST, HOST:PORT or an https URL", argv[optind]);
     return 0;
 }
@@ -179,7 +209,11 @@ static cinch_stream *dial(const connect_options *o, cinch_context *ctx, outcome 
         .server_name = o->servername,
         .evidence = &result->evidence,
     };
-    cinch_stream *stream = cinch_dial_with(ctx, o->host, o->port, &with, &result->err);
+    const cinch_starttls_options upgrade = {.dial = &with};
+    cinch_stream *stream =
+        o->starttls != CINCH_STARTTLS_NONE
+            ? cinch_dial_starttls(ctx, o->host, o->port, o->starttls, &upgrade, &result->err)
+            : cinch_dial_with(ctx, o->host, o->port, &with, &result->err);
 
     if (stream != NULL) {
         const char *address = cinch_stream_address(stream);
@@ -217,6 +251,8 @@ static void print_json(const connect_options *o, const outcome *result)
     json_object_set_new(object, "exit_code", json_integer(cinch_error_exit_code(&result->err)));
     json_object_set_new(object, "host", cli_json_text(o->host));
     json_object_set_new(object, "port", cli_json_text(o->port));
+    if (o->starttls != CINCH_STARTTLS_NONE)
+        json_object_set_new(object, "starttls", cli_json_text(cinch_starttls_name(o->starttls)));
     if (result->address != NULL)
         json_object_set_new(object, "address", cli_json_text(result->address));
     if (!ok)
@@ -235,7 +271,7 @@ static void connect_to(const connect_options *o, outcome *result)
         if (o->insecure)
             cli_warn("--insecure: nothing was verified; anybody may be at the other end");
         if (!o->quiet)
-            connect_report(result->peer, result->address);
+            connect_report(result->peer, result->address, cinch_starttls_name(o->starttls));
     }
     if (result->peer != NULL)
         join(o, stream, result);
@@ -285,9 +321,10 @@ const cli_command connect_command = {
     "[OPTION...] HOST[:PORT]",
     "connect, verify, report, and join standard input and output",
     "HOST is a name, an address, [an IPv6 address], or an https URL, whose path is passed over.\n"
-    "The port is 443 if none is given. The report goes to standard error. Exit codes: 0 fine,\n"
-    "2 usage or file, 3 DNS or TCP, 4 negotiation, 5 untrusted, 6 wrong name, 7 expired or not\n"
-    "yet valid, 8 client certificate, 9 timeout, 10 other.",
+    "The port is 443 if none is given, with --starttls the usual one of the protocol. The report\n"
+    "goes to standard error. Exit codes: 0 fine, 2 usage or file, 3 DNS or TCP, 4 negotiation,\n"
+    "5 untrusted, 6 wrong name, 7 expired or not yet valid, 8 client certificate, 9 timeout,\n"
+    "10 other.",
     options,
     run,
 };

@@ -4,8 +4,11 @@
 
 #include "cli.h"
 
-/* connect_report prints to stderr what was agreed with PEER, the chain and the times. */
-void connect_report(const cinch_peer *peer, const char *address);
+/*
+ * connect_report prints to stderr what was agreed with PEER, the chain and the times. UPGRADED is the
+ * protocol that began in the clear, NULL for none.
+ */
+void connect_report(const cinch_peer *peer, const char *address, const char *upgraded);
 
 /* connect_evidence prints to stderr what a server sent that was not accepted. */
 void connect_evidence(const cinch_peer *peer);

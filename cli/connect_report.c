@@ -111,15 +111,16 @@ static void put_times(const cinch_timing *timing)
         fputc('\n', stderr);
 }
 
-void connect_report(const cinch_peer *peer, const char *address)
+void connect_report(const cinch_peer *peer, const char *address, const char *upgraded)
 {
     cli_look look = cli_look_at(stderr);
     cli_paint paint = peer->verified ? CLI_GREEN : CLI_RED;
 
-    fprintf(stderr, "%s%s%s %s (%s): %s, %s%s%s%s%s%s\n", cli_on(look, paint),
+    fprintf(stderr, "%s%s%s %s (%s): %s, %s%s%s%s%s%s%s%s\n", cli_on(look, paint),
             peer->verified ? "verified" : "NOT VERIFIED", cli_off(look), peer->host, address,
             peer->version, peer->cipher, peer->group[0] != '\0' ? ", " : "", peer->group,
-            peer->alpn[0] != '\0' ? ", " : "", peer->alpn, peer->resumed ? ", resumed" : "");
+            peer->alpn[0] != '\0' ? ", " : "", peer->alpn, peer->resumed ? ", resumed" : "",
+            upgraded != NULL ? ", upgraded from " : "", upgraded != NULL ? upgraded : "");
     if (peer->verified && peer->chain_count > 0)
         put_chain(peer->chain, peer->chain_count, true, look);
     else

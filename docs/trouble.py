@@ -4,6 +4,7 @@ PORT 0 is any free one; it prints where it listens.
 
     silent          says nothing, until the client goes
     say TEXT        says TEXT instead of TLS
+    lines TEXT...   begins in the clear: says each text, \\n between its lines, and hears an answer
     alert NUMBER    answers with a TLS alert (RFC 8446, 6)
     garbage         answers with something that only looks like TLS
     close           closes after the client's first bytes
@@ -45,6 +46,12 @@ def go(client):
     client.close()
 
 
+def say_lines(client, texts):
+    for text in texts:
+        client.sendall(text.replace("\\n", "\r\n").encode() + b"\r\n")
+        client.recv(65536)
+
+
 def cut(client, certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -73,6 +80,10 @@ def main():
         client = listener.accept()[0]
     if how == "cut":
         cut(client, argument)
+        return
+    if how == "lines":
+        say_lines(client, sys.argv[3:])
+        go(client)
         return
     if how == "damage":
         damage(client, int(argument))

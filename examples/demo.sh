@@ -358,5 +358,14 @@ step 'What the server saw of all this'
 sed 's/^/     /' files.log
 good 'one line for each connection'
 
+step 'How fast it is here: the cipher suite of old, and those of today'
+show "$cinch" bench --seconds 0.2 --rounds 2 --suite ECDHE-RSA-AES256-SHA \
+    --suite ECDHE-RSA-AES256-GCM-SHA384 --suite TLS_AES_128_GCM_SHA256 --key p256 \
+    --plot "$build/bench-demo.svg"
+[ $status = 0 ] || fail "exit status $status"
+grep -q '^TLS 1.3  TLS_AES_128_GCM_SHA256 ' out.txt || fail 'a suite is missing'
+grep -q '>TLS 1.3 TLS_AES_128_GCM_SHA256<' "$build/bench-demo.svg" || fail 'the plot is without it'
+good "the plot is $build/bench-demo.svg; for real figures: cinch bench, on a machine that rests"
+
 step=done
 printf '\nThe demo is complete: %s steps, each as it should be.\n' "$number"

@@ -19,6 +19,7 @@
 #include <cinch/revocation.h>
 #include <cinch/session.h>
 #include <cinch/signer.h>
+#include <cinch/starttls.h>
 #include <cinch/stream.h>
 #include <cinch/tickets.h>
 #include <cinch/trust.h>

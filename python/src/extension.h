@@ -102,6 +102,7 @@ size_t memory_bio_pending(PyObject *bio);
 int memory_bio_at_end(PyObject *bio); /* write_eof() was called, whatever is still in it */
 /* Takes SIZE bytes at most out of BIO into TO; gives how many. */
 size_t memory_bio_take(PyObject *bio, void *to, size_t size);
+size_t memory_bio_peek(PyObject *bio, void *to, size_t size); /* the same, and leaves them there */
 /* Appends; 0, or -1 with MemoryError set. */
 int memory_bio_put(PyObject *bio, const void *bytes, size_t size);
 

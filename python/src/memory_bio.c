@@ -121,6 +121,19 @@ int memory_bio_put(PyObject *bio, const void *bytes, size_t size)
     return result;
 }
 
+size_t memory_bio_peek(PyObject *bio, void *to, size_t size)
+{
+    const memory_bio *self = (const memory_bio *)bio;
+
+    BEGIN_LOCKED(bio);
+    if (size > self->end - self->start)
+        size = self->end - self->start;
+    if (size > 0)
+        memcpy(to, self->bytes + self->start, size);
+    END_LOCKED();
+    return size;
+}
+
 static PyObject *bio_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
     if (PyTuple_GET_SIZE(args) > 0 || (keywords != NULL && PyDict_GET_SIZE(keywords) > 0)) {

@@ -66,6 +66,7 @@ typedef struct call {
     int waits;           /* the socket is not non-blocking */
     int waiting;         /* for the network, without the lock */
     int64_t deadline;    /* of the monotonic clock in microseconds, -1 for none */
+    size_t spare;        /* room for data, so that more than one record may be taken */
     int broken;          /* errno, once the socket gave up */
     int interrupted;     /* a signal's handler has raised an exception */
     PyObject *raised[3]; /* by the message callback, the first time: type, value, traceback */

@@ -51,7 +51,7 @@ static void count_in(socket_object *self, const unsigned char *bytes, size_t n)
     }
 }
 
-/* Up to the end of the record on the way, from the MemoryBIO. How many bytes; the GIL is held. */
+/* Up to the end of the record on the way, from the MemoryBIO. How many bytes. */
 static size_t take_record(socket_object *self, unsigned char *space, size_t room)
 {
     size_t size = 0, got;
@@ -67,8 +67,44 @@ static size_t take_record(socket_object *self, unsigned char *space, size_t room
 }
 
 /*
- * A record from the MemoryBIO, its head and its body at once, as handing over the GIL is dear. CINCH_OK
- * if something came, or the end did.
+ * Whether the next record in the MemoryBIO is all there and may be taken as well, since it can have nothing
+ * behind it that a program would look for in the MemoryBIO: messages in clear before the handshake is over,
+ * and after it data that fits into *SPARE bytes, and is no close_notify (RFC 8446, 6.1).
+ */
+static int may_follow(const socket_object *self, size_t *spare)
+{
+    unsigned char head[RECORD_HEAD];
+
+    if (self->body_left > 0 || self->head_size > 0 ||
+        memory_bio_peek(self->incoming, head, sizeof head) < sizeof head)
+        return 0;
+    size_t body = (size_t)(head[3] << 8 | head[4]);
+    if (memory_bio_pending(self->incoming) < sizeof head + body)
+        return 0;
+    if (!self->done)
+        return head[0] == SSL3_RT_HANDSHAKE || head[0] == SSL3_RT_CHANGE_CIPHER_SPEC;
+    if (head[0] != SSL3_RT_APPLICATION_DATA || body <= 64 || body > *spare)
+        return 0;
+    *spare -= body;
+    return 1;
+}
+
+/* As many records as there are, may be taken, and fit into ROOM; the last one may be taken in part. */
+static size_t take_records(call *c, unsigned char *space, size_t room)
+{
+    socket_object *self = c->self;
+    size_t first = self->body_left, size = take_record(self, space, room);
+    size_t spare = c->spare, body = first > 0 ? first : size;
+
+    spare -= body < spare ? body : spare;
+    while (size > 0 && size < room && may_follow(self, &spare))
+        size += take_record(self, space + size, room - size);
+    return size;
+}
+
+/*
+ * Records from the MemoryBIO, several at once, as handing over the GIL is dear. CINCH_OK if something
+ * came, or the end did.
  */
 static cinch_status take_from_memory(call *c)
 {
@@ -80,7 +116,7 @@ static cinch_status take_from_memory(call *c)
     if (cinch_conn_recv_space(self->conn, &space, &room, &c->err) != CINCH_OK)
         return CINCH_FAILED;
     call_into_python(c);
-    got = take_record(self, space, room);
+    got = take_records(c, space, room);
     ended = got == 0 && memory_bio_at_end(self->incoming);
     call_out_of_python(c);
     if (got == 0)
@@ -265,6 +301,12 @@ void call_read_more(call *c, unsigned char *bytes, size_t size, size_t *n)
 {
     cinch_status status = CINCH_OK;
 
+    while (c->fd < 0 && status == CINCH_OK && *n < size && cinch_conn_pending(c->self->conn) > 0) {
+        size_t part = 0;
+
+        status = cinch_conn_read(c->self->conn, bytes + *n, size - *n, &part, NULL);
+        *n += part;
+    }
     while (c->fd >= 0 && status <= CINCH_WANT_READ && is_data(c->self) &&
            c->self->body_left <= size - *n) {
         unsigned complete = c->self->records;

@@ -102,6 +102,7 @@ static int read_into(PyObject *object, span *s)
 
     if (open_call(&c, object) != 0)
         return -1;
+    c.spare = s->size;
     s->n = call_take_kept(&c, s->bytes, s->size);
     cinch_status status = s->n > 0 ? CINCH_OK : call_run(&c, read_step, s, 0);
     if (status == CINCH_OK)
@@ -122,6 +123,27 @@ static int read_into(PyObject *object, span *s)
     return -1;
 }
 
+/*
+ * How much there can be to read, of SIZE asked for: frameworks ask for 256 KiB whatever there is, and often
+ * there is nothing.
+ */
+static Py_ssize_t most_to_read(socket_object *self, Py_ssize_t size)
+{
+    size_t most = self->kept_size;
+
+    if (self->incoming == NULL || size <= 64)
+        return size;
+    socket_hold(self);
+    most += memory_bio_pending(self->incoming) + cinch_conn_pending(self->conn);
+    /* What is here of a record that is not complete is inside of libssl. */
+    if (self->body_left > 0)
+        most += (size_t)(self->head[3] << 8 | self->head[4]);
+    socket_let_go(self);
+    if (most < 64)
+        return 64;
+    return most < (size_t)size ? (Py_ssize_t)most : size;
+}
+
 PyObject *socket_read(PyObject *object, PyObject *args)
 {
     Py_ssize_t size;
@@ -136,6 +158,7 @@ PyObject *socket_read(PyObject *object, PyObject *args)
             PyErr_SetString(PyExc_ValueError, "size should not be negative");
             return NULL;
         }
+        size = most_to_read(as_socket(object), size);
         result = PyBytes_FromStringAndSize(NULL, size);
         if (result == NULL || size == 0)
             return result;

@@ -2,11 +2,76 @@
 
 #include "base/memory.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
-/* A first allocation holds one whole record (RFC 8446, 5.2: 16,384 + 256 and a header of 5). */
-#define FIRST_CAPACITY 16709u
+/*
+ * A piece of memory for bytes on their way. Connections that have nothing on its way hold none, so busy ones
+ * would take and give back the same large pieces all the time, and the allocator with the system; a few
+ * are therefore kept here for the next that needs one.
+ */
+typedef struct piece {
+    size_t capacity;
+    unsigned char data[];
+} piece;
+
+/* One whole record (RFC 8446, 5.2: 16,384 + 256 and a header of 5), and a little. */
+#define PIECE ((size_t)17 * 1024)
+/* A larger piece is rare, and not kept. */
+#define LARGEST_KEPT (20 * PIECE)
+#define PLACES 8
+
+/* Threads begin at different places, each in a cache line of its own. */
+static struct place {
+    _Alignas(64) _Atomic(piece *) kept;
+} places[PLACES];
+
+static size_t first_place(void)
+{
+    return ((uintptr_t)pthread_self() >> 12) % PLACES;
+}
+
+static piece *take_piece(size_t want)
+{
+    size_t first = first_place(), capacity = (want + PIECE - 1) / PIECE * PIECE;
+
+    for (size_t i = 0; i < PLACES; i++) {
+        _Atomic(piece *) *place = &places[(first + i) % PLACES].kept;
+
+        if (atomic_load_explicit(place, memory_order_relaxed) == NULL)
+            continue;
+        piece *found = atomic_exchange_explicit(place, NULL, memory_order_acquire);
+        if (found == NULL)
+            continue;
+        if (found->capacity >= want)
+            return found;
+        /* Too small; what is needed now will be needed again. */
+        cinch_release(found);
+    }
+    piece *fresh = cinch_grow(NULL, sizeof *fresh + capacity);
+    if (fresh != NULL)
+        fresh->capacity = capacity;
+    return fresh;
+}
+
+static void give_piece(unsigned char *data)
+{
+    size_t first = first_place();
+
+    if (data == NULL)
+        return;
+    piece *p = (piece *)(void *)(data - offsetof(piece, data));
+    for (size_t i = 0; i < PLACES && p->capacity <= LARGEST_KEPT; i++) {
+        piece *none = NULL;
+
+        if (atomic_compare_exchange_strong_explicit(&places[(first + i) % PLACES].kept, &none, p,
+                                                    memory_order_release, memory_order_relaxed))
+            return;
+    }
+    cinch_release(p);
+}
 
 size_t cinch_buffer_used(const cinch_buffer *buffer)
 {
@@ -36,19 +101,18 @@ unsigned char *cinch_buffer_space(cinch_buffer *buffer, size_t want, size_t *siz
 
     if (want > SIZE_MAX / 4 - used)
         return NULL;
-    if (buffer->capacity - buffer->end < want) {
+    if (buffer->capacity - buffer->end < want && buffer->capacity >= used + want)
         move_to_front(buffer);
-        if (buffer->capacity < used + want) {
-            size_t capacity = buffer->capacity == 0 ? FIRST_CAPACITY : buffer->capacity * 2;
+    if (buffer->capacity - buffer->end < want) {
+        size_t twice = used == 0 ? 0 : buffer->capacity * 2;
+        piece *larger = take_piece(used + want > twice ? used + want : twice);
 
-            if (capacity < used + want)
-                capacity = used + want;
-            unsigned char *data = cinch_grow(buffer->data, capacity);
-            if (data == NULL)
-                return NULL;
-            buffer->data = data;
-            buffer->capacity = capacity;
-        }
+        if (larger == NULL)
+            return NULL;
+        if (used > 0)
+            memcpy(larger->data, buffer->data + buffer->start, used);
+        give_piece(buffer->data);
+        *buffer = (cinch_buffer){larger->data, 0, used, larger->capacity};
     }
     *size = buffer->capacity - buffer->end;
     return buffer->data + buffer->end;
@@ -88,6 +152,6 @@ void cinch_buffer_idle(cinch_buffer *buffer)
 
 void cinch_buffer_free(cinch_buffer *buffer)
 {
-    cinch_release(buffer->data);
+    give_piece(buffer->data);
     *buffer = (cinch_buffer){0};
 }

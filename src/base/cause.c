@@ -91,6 +91,12 @@ static const cinch_cause_entry causes[CINCH_CAUSE_COUNT] = {
     [CINCH_CAUSE_HANDSHAKE_REFUSED] = {"handshake-refused", CINCH_CATEGORY_NEGOTIATION,
                                        "look at what was offered above, and at the other side's "
                                        "log: it refused without saying why"},
+    [CINCH_CAUSE_STARTTLS_NOT_OFFERED] =
+        {"starttls-not-offered", CINCH_CATEGORY_NEGOTIATION,
+         "do not go on in the clear: this may be an attack; have TLS enabled at the server"},
+    [CINCH_CAUSE_STARTTLS_REFUSED] =
+        {"starttls-refused", CINCH_CATEGORY_NEGOTIATION,
+         "do not go on in the clear: this may be an attack; look at the server's log"},
     [CINCH_CAUSE_SELF_SIGNED] =
         {"self-signed", CINCH_CATEGORY_TRUST,
          "if this is the server you mean, get its certificate in a safe way "
@@ -176,6 +182,14 @@ static const cinch_cause_entry causes[CINCH_CAUSE_COUNT] = {
         {"protocol", CINCH_CATEGORY_PROTOCOL,
          "look for what differs at the other side: its TLS software breaks the "
          "protocol, or something between the two changes bytes"},
+    [CINCH_CAUSE_STARTTLS_DIALOGUE] =
+        {"starttls-dialogue", CINCH_CATEGORY_PROTOCOL,
+         "check that the port is the one of this protocol; something between the two may also "
+         "have changed what was said"},
+    [CINCH_CAUSE_STARTTLS_INJECTION] =
+        {"starttls-injection", CINCH_CATEGORY_PROTOCOL,
+         "do not go on: close the connection; if no attacker is there, the other side is broken, "
+         "and its authors should hear of CVE-2011-0411"},
     [CINCH_CAUSE_MEMORY] = {"memory", CINCH_CATEGORY_MEMORY,
                             "give the program more memory, or have it do less at once"},
     [CINCH_CAUSE_SYSTEM] = {"system", CINCH_CATEGORY_INTERNAL,

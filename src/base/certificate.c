@@ -83,8 +83,7 @@ int cinch_x509_key_digest(const X509 *x, unsigned char digest[32])
 {
     unsigned char *spki = NULL;
     int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &spki);
-    int ok = size > 0 && EVP_Q_digest(cinch_library_context(), "SHA256", NULL, spki, (size_t)size,
-                                      digest, NULL) == 1;
+    int ok = size > 0 && cinch_openssl_sha256(spki, (size_t)size, digest);
 
     OPENSSL_free(spki);
     return ok;
@@ -100,11 +99,8 @@ static int describe_digests(cinch_certificate *c, cinch_arena *arena, const X509
     if (ok) {
         c->der = cinch_arena_bytes(arena, der, (size_t)size);
         c->der_size = (size_t)size;
-        ok = c->der != NULL &&
-             EVP_Q_digest(cinch_library_context(), "SHA256", NULL, der, (size_t)size, c->sha256,
-                          NULL) == 1 &&
-             EVP_Q_digest(cinch_library_context(), "SHA256", NULL, spki, (size_t)spki_size,
-                          c->spki_sha256, NULL) == 1;
+        ok = c->der != NULL && cinch_openssl_sha256(der, (size_t)size, c->sha256) &&
+             cinch_openssl_sha256(spki, (size_t)spki_size, c->spki_sha256);
     }
     OPENSSL_free(der);
     OPENSSL_free(spki);

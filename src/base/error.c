@@ -10,7 +10,7 @@ int cinch_enter(cinch_error *err)
 {
     if (cinch_error_is_set(err))
         return 0;
-    ERR_clear_error();
+    cinch_openssl_clear();
     return 1;
 }
 
@@ -145,12 +145,12 @@ void cinch_fail_openssl_code(cinch_error *err, unsigned long code)
 void cinch_fail_openssl(cinch_error *err)
 {
     cinch_fail_openssl_code(err, ERR_peek_last_error());
-    ERR_clear_error();
+    cinch_openssl_clear();
 }
 
 cinch_status cinch_fail_memory(cinch_error *err, const char *what)
 {
-    ERR_clear_error();
+    cinch_openssl_clear();
     return cinch_fail(err, CINCH_CAUSE_MEMORY, "out of memory while %s", what);
 }
 

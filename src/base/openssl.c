@@ -210,6 +210,28 @@ int cinch_openssl_out_of_memory(unsigned long code)
     return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
 }
 
+/* The one that is fetched first stays; it needs no freeing, as the place it has in OpenSSL. */
+EVP_MD *cinch_openssl_md_sha256(void)
+{
+    static _Atomic(EVP_MD *) kept;
+    EVP_MD *known = atomic_load(&kept);
+
+    if (known != NULL)
+        return known;
+    EVP_MD *fresh = EVP_MD_fetch(cinch_library_context(), "SHA256", NULL);
+    if (fresh == NULL || atomic_compare_exchange_strong(&kept, &known, fresh))
+        return fresh;
+    EVP_MD_free(fresh);
+    return known;
+}
+
+int cinch_openssl_sha256(const void *bytes, size_t size, unsigned char digest[32])
+{
+    EVP_MD *md = cinch_openssl_md_sha256();
+
+    return md != NULL && EVP_Digest(bytes, size, digest, NULL, md, NULL) == 1;
+}
+
 cinch_openssl_errors cinch_openssl_take_errors(void)
 {
     cinch_openssl_errors errors = {0};

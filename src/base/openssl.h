@@ -2,6 +2,7 @@
 #ifndef CINCH_BASE_OPENSSL_H
 #define CINCH_BASE_OPENSSL_H
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdatomic.h>
@@ -54,6 +55,23 @@ typedef struct cinch_openssl_errors {
     unsigned long last;  /* what the outermost caller made of it */
     int out_of_memory;   /* one of them says so, whatever the others made of that */
 } cinch_openssl_errors;
+
+/*
+ * cinch_openssl_clear empties OpenSSL's error queue, which is empty as a rule: looking costs far less than
+ * ERR_clear_error(), which wipes all the places there are.
+ */
+static inline void cinch_openssl_clear(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
+/*
+ * cinch_openssl_sha256 hashes SIZE bytes: 1, or 0 with a reason in the queue. The algorithm is fetched once
+ * for the process; EVP_Q_digest() fetches it each time.
+ */
+EVP_MD *cinch_openssl_md_sha256(void); /* lent; NULL if it cannot be had */
+int cinch_openssl_sha256(const void *bytes, size_t size, unsigned char digest[32]);
 
 /* cinch_openssl_take_errors empties the queue and says what was in it. */
 cinch_openssl_errors cinch_openssl_take_errors(void);

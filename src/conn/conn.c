@@ -4,10 +4,10 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/openssl.h"
 #include "context/hosts.h"
 #include "context/resume.h"
 
-#include <openssl/err.h>
 #include <string.h>
 
 /* Room lent at first, and at most while data flows in quickly. */
@@ -38,7 +38,7 @@ void cinch_conn_free(cinch_conn *conn)
     if (conn->ssl != NULL && conn->state != CINCH_STATE_FAILED)
         SSL_set_shutdown(conn->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(conn->ssl);
-    ERR_clear_error();
+    cinch_openssl_clear();
     sk_X509_pop_free(conn->link.sent, X509_free);
     cinch_resume_release(&conn->link);
     cinch_hosts_release(&conn->link);
@@ -113,7 +113,7 @@ cinch_conn *cinch_conn_new(cinch_context *ctx, const char *host, cinch_error *er
     conn->opening = cinch_alloc(sizeof *conn->opening);
     cinch_status status = conn->opening == NULL ? cinch_fail_memory(err, "making a connection")
                                                 : set_up(conn, host, err);
-    ERR_clear_error();
+    cinch_openssl_clear();
     if (status != CINCH_OK) {
         cinch_conn_free(conn);
         return NULL;

@@ -1,6 +1,7 @@
 /* data.c: the handshake, what the two sides write to each other, and the end. */
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/openssl.h"
 #include "conn/step.h"
 #include "context/extras.h"
 #include "context/psk.h"
@@ -8,7 +9,6 @@
 #include "context/revocation.h"
 
 #include <limits.h>
-#include <openssl/err.h>
 #include <string.h>
 
 cinch_status cinch_conn_check(cinch_conn *conn, cinch_error *local)
@@ -106,7 +106,7 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
         keep_server_name(conn);
         cinch_resume_commit(&conn->link);
         cinch_conn_opened(conn);
-        ERR_clear_error();
+        cinch_openssl_clear();
         return CINCH_OK;
     }
     if (result != 1) {
@@ -207,7 +207,7 @@ cinch_status cinch_conn_read(cinch_conn *conn, void *buf, size_t size, size_t *n
         *n += part;
     }
     cinch_buffer_idle(&conn->in);
-    ERR_clear_error();
+    cinch_openssl_clear();
     return *n > 0 ? CINCH_OK : status;
 }
 
@@ -237,6 +237,18 @@ static cinch_status write_once(cinch_conn *conn, const void *data, size_t size, 
     return cinch_conn_fail(conn, &local, err);
 }
 
+/* For all that will be put out at once, so that it need not be moved as it grows. */
+static void make_room(cinch_conn *conn, size_t size)
+{
+    size_t used = cinch_buffer_used(&conn->out),
+           left = used < CINCH_OUT_HIGH ? CINCH_OUT_HIGH - used : 0, room;
+
+    /* Each record has up to 29 bytes around it, and the shortest of several is 512 bytes long. */
+    if (size > left)
+        size = left;
+    (void)cinch_buffer_space(&conn->out, size + size / 16 + 64, &room);
+}
+
 cinch_status cinch_conn_write(cinch_conn *conn, const void *data, size_t size, size_t *n,
                               cinch_error *err)
 {
@@ -253,6 +265,8 @@ cinch_status cinch_conn_write(cinch_conn *conn, const void *data, size_t size, s
     status = advance(conn, err);
     if (status == CINCH_OK && size > 0)
         cinch_resume_give(&conn->link, conn->ssl);
+    if (status == CINCH_OK)
+        make_room(conn, size);
     while (status == CINCH_OK && *n < size) {
         size_t left = size - *n, part = 0;
 
@@ -270,7 +284,7 @@ cinch_status cinch_conn_write(cinch_conn *conn, const void *data, size_t size, s
             cinch_pace_sent(&conn->pace, part, now);
         *n += part;
     }
-    ERR_clear_error();
+    cinch_openssl_clear();
     return *n > 0 ? CINCH_OK : status;
 }
 
@@ -307,6 +321,6 @@ cinch_status cinch_conn_close(cinch_conn *conn, cinch_error *err)
     }
     conn->state =
         conn->state == CINCH_STATE_PEER_CLOSED ? CINCH_STATE_CLOSED : CINCH_STATE_CLOSE_SENT;
-    ERR_clear_error();
+    cinch_openssl_clear();
     return CINCH_OK;
 }

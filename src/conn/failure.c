@@ -1,10 +1,9 @@
 /* failure.c: a failed connection stays failed, and can say why again and again. */
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/openssl.h"
 #include "conn/step.h"
 #include "context/resume.h"
-
-#include <openssl/err.h>
 
 cinch_status cinch_conn_fail(cinch_conn *conn, const cinch_error *local, cinch_error *err)
 {
@@ -20,7 +19,7 @@ cinch_status cinch_conn_fail(cinch_conn *conn, const cinch_error *local, cinch_e
         cinch_buffer_free(&conn->in);
         conn->lent = 0;
     }
-    ERR_clear_error();
+    cinch_openssl_clear();
     return cinch_fail_keep(err, local);
 }
 

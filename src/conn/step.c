@@ -1,8 +1,7 @@
 #include "conn/step.h"
 
 #include "base/fail.h"
-
-#include <openssl/err.h>
+#include "base/openssl.h"
 
 /* The RESULT of a call of libssl, unless something that it had to send got lost on the way. */
 static int whole(const cinch_conn *conn, int result, cinch_error *local)
@@ -71,19 +70,19 @@ static int go_on(cinch_conn *conn, cinch_error *local)
     int paused = 1;
 
     while (!cinch_step_waits(conn) || cinch_request_answered(conn->turn.asks)) {
-        ERR_clear_error();
+        cinch_openssl_clear();
         paused = cinch_fiber_go(conn->turn.fiber);
         if (!paused) {
             conn->turn.fiber = NULL;
             break;
         }
-        ERR_clear_error();
+        cinch_openssl_clear();
         /* What has failed already signs nothing. Callbacks have the thread's own stack. */
         if (cinch_error_is_set(local))
             cinch_signature_refuse(conn->turn.asks, NULL);
         else
             cinch_request_put(conn->turn.asks);
-        ERR_clear_error();
+        cinch_openssl_clear();
         (void)cinch_signer_enter(&conn->turn);
     }
     leave(conn, outer);
@@ -117,12 +116,12 @@ void cinch_step_give_up(cinch_conn *conn)
         return;
     /* Without an answer the signature fails, and the handshake with it. */
     cinch_signer_turn *outer = enter(conn, NULL);
-    ERR_clear_error();
+    cinch_openssl_clear();
     while (cinch_fiber_go(conn->turn.fiber))
         ;
     conn->turn.fiber = NULL;
     leave(conn, outer);
-    ERR_clear_error();
+    cinch_openssl_clear();
 }
 
 /* ---- the steps ---- */

@@ -2,8 +2,8 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/openssl.h"
 
-#include <openssl/err.h>
 #include <string.h>
 
 static cinch_context *wrap(cinch_settings *settings, cinch_error *err)
@@ -125,7 +125,7 @@ cinch_status cinch_context_change(cinch_context *ctx, const char *where, cinch_c
     cinch_settings_free(settings);
     cinch_settings_free(old);
     cinch_derived_unref(old_derived);
-    ERR_clear_error();
+    cinch_openssl_clear();
     return cinch_fail_keep(err, &local);
 }
 
@@ -172,7 +172,7 @@ cinch_status cinch_context_apply(cinch_context *to, cinch_context *from, cinch_e
     cinch_settings_free(settings);
     cinch_settings_free(old);
     cinch_derived_unref(old_derived);
-    ERR_clear_error();
+    cinch_openssl_clear();
     return status;
 }
 

@@ -11,7 +11,6 @@
 #include "context/resume.h"
 #include "context/revocation.h"
 
-#include <openssl/err.h>
 #include <string.h>
 
 /* More anchors than these are not named to clients: the list costs bytes in every handshake. */
@@ -359,6 +358,6 @@ cinch_derived *cinch_context_derive(cinch_context *ctx, cinch_error *err)
     cinch_derived_unref(stale);
     if (derived == NULL)
         (void)cinch_fail_keep(err, &local);
-    ERR_clear_error();
+    cinch_openssl_clear();
     return derived;
 }

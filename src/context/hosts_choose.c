@@ -4,11 +4,11 @@
  */
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/openssl.h"
 #include "base/text.h"
 #include "context/hosts.h"
 #include "context/psk.h"
 
-#include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,7 +129,7 @@ static int ask_callback(cinch_link *link, SSL *ssl, const char *name, cinch_cont
         return end(alert, SSL_AD_INTERNAL_ERROR);
     }
     *ctx = settings->choose(hello, &refuse, settings->choose_arg);
-    ERR_clear_error();
+    cinch_openssl_clear();
     if (refuse != 0) {
         /* libssl sends nothing for a number that means nothing. */
         *alert = strcmp(cinch_alert_name(refuse), "unknown alert") == 0 ? SSL_AD_HANDSHAKE_FAILURE

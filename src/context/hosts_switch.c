@@ -18,7 +18,6 @@
 #include "context/hosts.h"
 #include "context/psk.h"
 
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -200,8 +199,7 @@ static int name_sessions(const cinch_derived *to, const char *name, unsigned cha
     if (length == 0)
         return 1;
     memcpy(bytes + 32, name, length + 1);
-    return EVP_Q_digest(cinch_library_context(), "SHA256", NULL, bytes, 32 + length + 1, digest,
-                        NULL) == 1;
+    return cinch_openssl_sha256(bytes, 32 + length + 1, digest);
 }
 
 int cinch_hosts_switch(cinch_link *link, SSL *ssl, cinch_derived *to, const char *name)

@@ -6,7 +6,6 @@
 #include "base/openssl.h"
 #include "context/hosts.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +76,7 @@ static int short_hash(const char *text, size_t size, char out[static 13])
 {
     unsigned char digest[32];
 
-    if (EVP_Q_digest(cinch_library_context(), "SHA256", NULL, text, size, digest, NULL) != 1)
+    if (!cinch_openssl_sha256(text, size, digest))
         return 0;
     for (size_t i = 0; i < 6; i++)
         snprintf(out + 2 * i, 3, "%02x", digest[i]);

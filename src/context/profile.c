@@ -88,7 +88,7 @@ static int examine(const cinch_suspect *s)
     for (size_t i = 0; i < RULES; i++) {
         if (settings->relaxed & 1u << rules[i].rule || (spared && rules[i].spares_system))
             continue;
-        ERR_clear_error();
+        cinch_openssl_clear();
         if (!rules[i].holds(s))
             return 0;
     }
@@ -121,7 +121,7 @@ int cinch_profile_check(const cinch_settings *settings, const STACK_OF(X509) * c
         if (!examine(&s))
             return 0;
     }
-    ERR_clear_error();
+    cinch_openssl_clear();
     return count > 0;
 }
 
@@ -132,7 +132,7 @@ int cinch_profile_suspect(const cinch_settings *settings, X509 *x, int depth, in
 
     s.is_anchor = is_anchor;
     int broken = !examine(&s);
-    ERR_clear_error();
+    cinch_openssl_clear();
     return broken;
 }
 
@@ -192,7 +192,7 @@ int cinch_profile_fits(cinch_trust *trust, X509 *leaf, const STACK_OF(X509) * un
         anchored = count > anchored ? count : anchored;
     }
     subtrees += anchored;
-    ERR_clear_error();
+    cinch_openssl_clear();
     if (names * subtrees <= MOST_COMPARISONS)
         return 1;
     cinch_suspect s = {.x = leaf, .finding = finding};

@@ -102,9 +102,8 @@ static cinch_status put(cinch_settings *settings, cinch_psk *psk, cinch_error *e
         return cinch_fail_memory(err, "setting a pre-shared key");
     cinch_psk_unref(settings->psk);
     settings->psk = psk;
-    if (EVP_Q_digest(cinch_library_context(), "SHA256", NULL,
-                     psk->entries == NULL ? (const void *)&none : psk->entries,
-                     psk->count * sizeof *psk->entries, psk->digest, NULL) != 1)
+    if (!cinch_openssl_sha256(psk->entries == NULL ? (const void *)&none : psk->entries,
+                              psk->count * sizeof *psk->entries, psk->digest))
         return cinch_fail_memory(err, "setting a pre-shared key");
     return cinch_settings_check(settings, err);
 }

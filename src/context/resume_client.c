@@ -7,26 +7,25 @@
 #include "context/resume.h"
 #include "context/revocation.h"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 cinch_status cinch_resume_key(cinch_link *link, const char *place, int port, cinch_error *err)
 {
-    unsigned char bytes[32 + 2 * CINCH_HOST_TEXT + 4] = {0};
-    size_t at = 0, size = strlen(place);
+    unsigned char bytes[32 + 2 * CINCH_HOST_TEXT + 4];
+    size_t at = 0, host_size = strlen(link->host.text) + 1,
+           place_size = strnlen(place, CINCH_HOST_TEXT - 1);
 
     /* The digest of the derived settings holds trust, identity, policy, ALPN and rules. */
     memcpy(bytes, link->derived->digest, 32);
     at += 32;
-    memcpy(bytes + at, link->host.text, CINCH_HOST_TEXT);
-    at += CINCH_HOST_TEXT;
-    memcpy(bytes + at, place, size < CINCH_HOST_TEXT ? size : CINCH_HOST_TEXT);
-    at += CINCH_HOST_TEXT;
+    memcpy(bytes + at, link->host.text, host_size);
+    at += host_size;
+    memcpy(bytes + at, place, place_size);
+    at += place_size;
+    bytes[at++] = 0;
     for (int i = 0; i < 4; i++)
         bytes[at++] = (unsigned char)((unsigned)port >> (8 * i));
-    if (EVP_Q_digest(cinch_library_context(), "SHA256", NULL, bytes, sizeof bytes,
-                     link->session_key, NULL) != 1)
+    if (!cinch_openssl_sha256(bytes, at, link->session_key))
         return cinch_fail_crypto(err, "naming a session");
     return CINCH_OK;
 }
@@ -45,7 +44,7 @@ void cinch_resume_offer(cinch_link *link, SSL *ssl)
         cinch_session_free(link->offered);
         link->offered = NULL;
     }
-    ERR_clear_error();
+    cinch_openssl_clear();
 }
 
 int cinch_resume_accept(cinch_link *link, SSL *ssl)

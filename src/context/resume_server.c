@@ -14,7 +14,6 @@
 #include "context/revocation.h"
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
@@ -150,8 +149,7 @@ static int bind_sessions(const cinch_link *link, SSL *ssl, int is_1_3)
     if (!is_1_3) {
         memcpy(bytes, digest, 32);
         memcpy(bytes + 32, link->asked, length);
-        if (EVP_Q_digest(cinch_library_context(), "SHA256", NULL, bytes, 32 + length, digest,
-                         NULL) != 1)
+        if (!cinch_openssl_sha256(bytes, 32 + length, digest))
             return 0;
     }
     return SSL_set_session_id_context(ssl, digest, 32) == 1;
@@ -229,7 +227,7 @@ int cinch_resume_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
         result = set_keys(&keys, iv, cipher, mac, 0) ? good : -1;
     }
     OPENSSL_cleanse(&keys, sizeof keys);
-    ERR_clear_error();
+    cinch_openssl_clear();
     return result;
 }
 

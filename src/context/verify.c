@@ -375,11 +375,11 @@ int cinch_verify_peer(X509_STORE_CTX *store_ctx, cinch_link *link, SSL *ssl, int
         cinch_verify_explain(store_ctx, link, now, link->report);
         link->finding = NULL;
         choose_alert(store_ctx, &finding);
-        ERR_clear_error();
+        cinch_openssl_clear();
         return 0;
     }
     X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
-    ERR_clear_error();
+    cinch_openssl_clear();
     link->verified = link->chain_is_verified = !link->derived->settings->skip_verification;
     return 1;
 }

@@ -111,7 +111,7 @@ cinch_status cinch_context_verify_chain(cinch_context *ctx, const unsigned char 
         status = verify(&link, chain, when == -1 ? cinch_clock_wall() : when);
     sk_X509_pop_free(chain, X509_free);
     cinch_settings_free(derived.settings);
-    ERR_clear_error();
+    cinch_openssl_clear();
     (void)cinch_fail_keep(err, &local);
     return status;
 }

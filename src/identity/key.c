@@ -228,8 +228,7 @@ char *cinch_key_describe(const EVP_PKEY *key, char *buf, size_t size)
 
     if (key != NULL)
         (void)EVP_PKEY_get_group_name(key, group, sizeof group, NULL);
-    if (length > 0 && EVP_Q_digest(cinch_library_context(), "SHA256", NULL, der, (size_t)length,
-                                   digest, NULL) == 1)
+    if (length > 0 && cinch_openssl_sha256(der, (size_t)length, digest))
         cinch_text_hex(hex, sizeof hex, digest, 8, 0);
     OPENSSL_free(der);
     snprintf(buf, size, "%s%s%s, %d bits, SPKI SHA-256 %s...", type == NULL ? "unknown" : type,

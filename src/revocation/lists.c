@@ -53,13 +53,10 @@ cinch_crl_lists *cinch_crl_lists_of(const unsigned char *bytes, size_t size, con
                                     int *others, cinch_error *err)
 {
     unsigned char digest[32];
-    size_t digest_size = 0;
 
     if (others != NULL)
         *others = 0;
-    if (EVP_Q_digest(cinch_library_context(), "SHA256", NULL, bytes, size, digest, &digest_size) !=
-            1 ||
-        digest_size != sizeof digest) {
+    if (!cinch_openssl_sha256(bytes, size, digest)) {
         (void)cinch_fail_crypto(err, "hashing a revocation list");
         return NULL;
     }

@@ -137,8 +137,7 @@ static cinch_staple *read_staple(const char *path, const cinch_shown_list *shown
     staple->leaf = X509_up_ref(found->leaf) == 1 ? found->leaf : NULL;
     memcpy(staple->print, found->print, sizeof staple->print);
     if (staple->path == NULL || staple->bytes == NULL || staple->leaf == NULL ||
-        EVP_Q_digest(cinch_library_context(), "SHA256", NULL, staple->bytes, staple->size,
-                     staple->digest, NULL) != 1)
+        !cinch_openssl_sha256(staple->bytes, staple->size, staple->digest))
         goto no_memory;
     cinch_content_free(&content);
     return staple;

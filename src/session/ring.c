@@ -51,8 +51,14 @@ void cinch_ring_unlock(cinch_ring_shared *shared)
     (void)pthread_mutex_unlock(&shared->lock);
 }
 
-static void wipe(cinch_ring_secret *secret)
+/* A secret, and all that was derived from it. */
+static void wipe(cinch_ring_shared *shared, cinch_ring_secret *secret)
 {
+    size_t place = (size_t)(secret - shared->secrets);
+
+    for (size_t i = 0; i < CINCH_RING_KEPT; i++)
+        if (shared->kept[i].used && shared->kept[i].place == place)
+            OPENSSL_cleanse(&shared->kept[i], sizeof shared->kept[i]);
     OPENSSL_cleanse(secret, sizeof *secret);
 }
 
@@ -88,11 +94,11 @@ static void add_secret(cinch_ring_shared *shared, int64_t use_at)
         if (shared->secrets[i].use_at < place->use_at)
             place = &shared->secrets[i];
     }
-    wipe(place);
+    wipe(shared, place);
     /* CVE-2020-13777: a key of zeros sealed tickets until the first rotation. */
     if (RAND_priv_bytes(place->bytes, sizeof place->bytes) != 1 ||
         CRYPTO_memcmp(place->bytes, zero, sizeof zero) == 0) {
-        wipe(place);
+        wipe(shared, place);
         return;
     }
     place->use_at = use_at;
@@ -104,7 +110,7 @@ void cinch_ring_turn(cinch_ring_shared *shared, int64_t now)
 {
     for (size_t i = 0; i < CINCH_RING_SECRETS; i++)
         if (shared->secrets[i].used && now >= shared->secrets[i].accept_until)
-            wipe(&shared->secrets[i]);
+            wipe(shared, &shared->secrets[i]);
     const cinch_ring_secret *last = newest(shared);
     if (last == NULL || now >= last->use_at + shared->windows.rotation)
         add_secret(shared, now);
@@ -115,10 +121,10 @@ void cinch_ring_turn(cinch_ring_shared *shared, int64_t now)
 void cinch_ring_rotate(cinch_ring_shared *shared, int64_t now, int wipe_older)
 {
     for (size_t i = 0; wipe_older && i < CINCH_RING_SECRETS; i++)
-        wipe(&shared->secrets[i]);
+        wipe(shared, &shared->secrets[i]);
     for (size_t i = 0; i < CINCH_RING_SECRETS; i++)
         if (shared->secrets[i].used && shared->secrets[i].use_at > now)
-            wipe(&shared->secrets[i]);
+            wipe(shared, &shared->secrets[i]);
     const cinch_ring_secret *last = newest(shared);
     /* Two in one second would not know which is newer. */
     if (last != NULL && last->use_at == now)
@@ -201,6 +207,45 @@ static int derive(const cinch_ring_secret *secret, const unsigned char digest[32
     return ok;
 }
 
+/* What is kept of the secret at PLACE for the host with DIGEST, NULL if nothing is. */
+static const cinch_ticket_keys *kept_of(const cinch_ring_shared *shared, size_t place,
+                                        const unsigned char digest[32])
+{
+    for (size_t i = 0; i < CINCH_RING_KEPT; i++) {
+        const cinch_ring_kept *kept = &shared->kept[i];
+
+        if (kept->used && kept->place == place && memcmp(kept->digest, digest, 32) == 0)
+            return &kept->keys;
+    }
+    return NULL;
+}
+
+/*
+ * Derives the keys from SECRET, a copy of the one at PLACE, without the lock, which all workers share,
+ * and keeps them as long as that one is there. 1 or 0.
+ */
+static int derive_and_keep(cinch_ring_shared *shared, const cinch_ring_secret *secret, size_t place,
+                           const unsigned char digest[32], cinch_ticket_keys *keys)
+{
+    if (!derive(secret, digest, keys) || !cinch_ring_lock(shared))
+        return 0;
+    const cinch_ring_secret *now = &shared->secrets[place];
+    if (now->used && now->use_at == secret->use_at &&
+        CRYPTO_memcmp(now->bytes, secret->bytes, sizeof now->bytes) == 0 &&
+        kept_of(shared, place, digest) == NULL) {
+        cinch_ring_kept *kept = &shared->kept[shared->next_kept++ % CINCH_RING_KEPT];
+
+        /* A process that dies in between leaves an entry that is not in use. */
+        kept->used = 0;
+        kept->place = place;
+        memcpy(kept->digest, digest, 32);
+        kept->keys = *keys;
+        kept->used = 1;
+    }
+    cinch_ring_unlock(shared);
+    return 1;
+}
+
 int cinch_ring_can_issue(cinch_tickets *ring)
 {
     int64_t now = cinch_ring_now();
@@ -216,39 +261,60 @@ int cinch_ring_can_issue(cinch_tickets *ring)
 
 int cinch_ring_issue(cinch_tickets *ring, const unsigned char digest[32], cinch_ticket_keys *keys)
 {
+    cinch_ring_shared *shared = ring->shared;
     cinch_ring_secret copy = {0};
+    size_t place = 0;
     int64_t now = cinch_ring_now();
+    int ok = 0;
 
     cinch_ring_keep_turning(ring);
-    if (now < 0 || !cinch_ring_lock(ring->shared))
+    if (now < 0 || !cinch_ring_lock(shared))
         return 0;
-    cinch_ring_turn(ring->shared, now);
-    const cinch_ring_secret *secret = issuer(ring->shared, now);
-    if (secret != NULL)
-        copy = *secret;
-    cinch_ring_unlock(ring->shared);
-    int ok = copy.used && derive(&copy, digest, keys);
-    wipe(&copy);
+    cinch_ring_turn(shared, now);
+    const cinch_ring_secret *secret = issuer(shared, now);
+    if (secret != NULL) {
+        place = (size_t)(secret - shared->secrets);
+        const cinch_ticket_keys *kept = kept_of(shared, place, digest);
+        ok = kept != NULL;
+        if (ok)
+            *keys = *kept;
+        else
+            copy = *secret;
+    }
+    cinch_ring_unlock(shared);
+    if (copy.used)
+        ok = derive_and_keep(shared, &copy, place, digest, keys);
+    OPENSSL_cleanse(&copy, sizeof copy);
     return ok;
 }
 
 int cinch_ring_open(cinch_tickets *ring, const unsigned char digest[32],
                     const unsigned char name[CINCH_RING_NAME], cinch_ticket_keys *keys)
 {
-    cinch_ring_secret copies[CINCH_RING_SECRETS];
+    cinch_ring_shared *shared = ring->shared;
+    cinch_ring_secret copies[CINCH_RING_SECRETS] = {{0}};
     int64_t now = cinch_ring_now();
     int found = 0;
 
     cinch_ring_keep_turning(ring);
-    if (now < 0 || !cinch_ring_lock(ring->shared))
+    if (now < 0 || !cinch_ring_lock(shared))
         return 0;
-    cinch_ring_turn(ring->shared, now);
-    memcpy(copies, ring->shared->secrets, sizeof copies);
-    int64_t tolerance = ring->shared->windows.tolerance;
-    cinch_ring_unlock(ring->shared);
+    cinch_ring_turn(shared, now);
+    for (size_t i = 0; !found && i < CINCH_RING_SECRETS; i++) {
+        const cinch_ring_secret *secret = &shared->secrets[i];
+
+        if (!secret->used || now < secret->use_at - shared->windows.tolerance)
+            continue;
+        const cinch_ticket_keys *kept = kept_of(shared, i, digest);
+        if (kept == NULL)
+            copies[i] = *secret;
+        found = kept != NULL && CRYPTO_memcmp(kept->name, name, CINCH_RING_NAME) == 0;
+        if (found)
+            *keys = *kept;
+    }
+    cinch_ring_unlock(shared);
     for (size_t i = 0; !found && i < CINCH_RING_SECRETS; i++)
-        found = copies[i].used && now >= copies[i].use_at - tolerance &&
-                derive(&copies[i], digest, keys) &&
+        found = copies[i].used && derive_and_keep(shared, &copies[i], i, digest, keys) &&
                 CRYPTO_memcmp(keys->name, name, CINCH_RING_NAME) == 0;
     OPENSSL_cleanse(copies, sizeof copies);
     if (!found)

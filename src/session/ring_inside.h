@@ -18,12 +18,25 @@ typedef struct cinch_ring_secret {
     unsigned char bytes[32];
 } cinch_ring_secret;
 
+/* Keys that were derived, so that the next ticket need not: they go with the secret. */
+typedef struct cinch_ring_kept {
+    int used;
+    size_t place; /* of its secret */
+    unsigned char digest[32];
+    cinch_ticket_keys keys;
+} cinch_ring_kept;
+
+/* For how many hosts and secrets: a page holds these and the secrets. */
+#define CINCH_RING_KEPT 16
+
 /* What all processes share. */
 typedef struct cinch_ring_shared {
     pthread_mutex_t lock;
     cinch_ticket_windows windows;
     int processes; /* how many have a timer: the last one wipes everything */
     cinch_ring_secret secrets[CINCH_RING_SECRETS];
+    unsigned next_kept; /* which of those below makes room */
+    cinch_ring_kept kept[CINCH_RING_KEPT];
 } cinch_ring_shared;
 
 struct cinch_tickets {

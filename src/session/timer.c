@@ -73,8 +73,10 @@ static void count_process(cinch_ring_shared *shared, int change)
     if (!cinch_ring_lock(shared))
         return;
     shared->processes += change;
-    if (shared->processes == 0)
+    if (shared->processes == 0) {
         OPENSSL_cleanse(shared->secrets, sizeof shared->secrets);
+        OPENSSL_cleanse(shared->kept, sizeof shared->kept);
+    }
     cinch_ring_unlock(shared);
 }
 

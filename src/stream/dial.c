@@ -6,6 +6,7 @@
 #include "context/resume.h"
 #include "stream/eyeballs.h"
 #include "stream/stream.h"
+#include "stream/upgrade.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -50,9 +51,26 @@ static void tell_where(const cinch_stream *stream, cinch_error *err)
                             stream->address);
 }
 
-cinch_stream *cinch_dial_through(cinch_context *ctx, const char *host, const char *port,
-                                 const cinch_dial_options *options, const cinch_resolver *resolver,
-                                 cinch_error *err)
+/* What is said in the clear, if anything, and the handshake, if wanted: within one limit for both. */
+static cinch_status begin_tls(cinch_stream *stream, cinch_upgrade *upgrade, int handshake,
+                              cinch_error *err)
+{
+    int64_t deadline = cinch_deadline_in(stream->timeouts.handshake_ms);
+
+    if (upgrade != NULL && cinch_upgrade_run(upgrade, stream->fd, stream->timeouts.handshake_ms,
+                                             deadline, err) != CINCH_OK)
+        return CINCH_FAILED;
+    if (!handshake)
+        return CINCH_OK;
+    (void)cinch_stream_handshake_waiting(stream);
+    stream->handshake_deadline = cinch_deadline_first(stream->handshake_deadline, deadline);
+    return cinch_stream_ready(stream, err);
+}
+
+cinch_stream *cinch_dial_upgrading(cinch_context *ctx, const char *host, const char *port,
+                                   const cinch_dial_options *options,
+                                   const cinch_resolver *resolver, cinch_upgrade *upgrade,
+                                   cinch_error *err)
 {
     static const cinch_dial_options nothing = {0};
     cinch_timeouts timeouts;
@@ -85,13 +103,20 @@ cinch_stream *cinch_dial_through(cinch_context *ctx, const char *host, const cha
         cinch_conn_free(conn);
         return NULL;
     }
-    if (options->no_handshake || cinch_stream_ready(stream, err) == CINCH_OK)
+    if (begin_tls(stream, upgrade, !options->no_handshake, err) == CINCH_OK)
         return stream;
     tell_where(stream, err);
     if (options->evidence != NULL)
         *options->evidence = cinch_stream_evidence(stream, NULL);
     cinch_stream_free(stream);
     return NULL;
+}
+
+cinch_stream *cinch_dial_through(cinch_context *ctx, const char *host, const char *port,
+                                 const cinch_dial_options *options, const cinch_resolver *resolver,
+                                 cinch_error *err)
+{
+    return cinch_dial_upgrading(ctx, host, port, options, resolver, NULL, err);
 }
 
 cinch_stream *cinch_dial_with(cinch_context *ctx, const char *host, const char *port,

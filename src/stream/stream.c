@@ -56,8 +56,8 @@ static cinch_status refuse_unconnected(int fd, cinch_error *err)
     return CINCH_FAILED;
 }
 
-/* Says early what would otherwise be an odd error in the middle of a handshake. */
-static cinch_status check_fd(int fd, char address[static CINCH_ADDRESS_TEXT], cinch_error *err)
+cinch_status cinch_stream_check_fd(int fd, char address[static CINCH_ADDRESS_TEXT],
+                                   cinch_error *err)
 {
     struct sockaddr_storage peer = {0};
     socklen_t size = sizeof peer;
@@ -86,7 +86,7 @@ static cinch_stream *wrap(cinch_context *ctx, int fd, int own, const char *host,
         cinch_fail_null(err, "context");
         return NULL;
     }
-    if (check_fd(fd, address, err) != CINCH_OK)
+    if (cinch_stream_check_fd(fd, address, err) != CINCH_OK)
         return NULL;
     cinch_conn *conn = cinch_conn_new(ctx, host, err);
     if (conn == NULL)

@@ -32,6 +32,13 @@ cinch_stream *cinch_stream_around(cinch_conn *conn, int fd, int own, const char 
                                   cinch_error *err);
 
 /*
+ * cinch_stream_check_fd says early what would otherwise be an odd error in the middle of a handshake:
+ * that FD is no connected stream socket. ADDRESS is set to the other end's.
+ */
+cinch_status cinch_stream_check_fd(int fd, char address[static CINCH_ADDRESS_TEXT],
+                                   cinch_error *err);
+
+/*
  * cinch_stream_enter is the first thing that a call on a stream does: CINCH_OK if it may go on, else
  * the status to return. ERR set already, no stream, unwrapped, the deadline passed, or that of a
  * handshake which nobody waits in.

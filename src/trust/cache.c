@@ -7,7 +7,6 @@
 #include "base/openssl.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,11 +86,8 @@ cinch_index *cinch_cached_bytes(const unsigned char *bytes, size_t size, const c
                                 cinch_error *err)
 {
     unsigned char digest[32];
-    size_t digest_size = 0;
 
-    if (EVP_Q_digest(cinch_library_context(), "SHA256", NULL, bytes, size, digest, &digest_size) !=
-            1 ||
-        digest_size != sizeof digest) {
+    if (!cinch_openssl_sha256(bytes, size, digest)) {
         cinch_fail_crypto(err, "hashing trust anchors");
         return NULL;
     }

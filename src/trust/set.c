@@ -15,7 +15,7 @@
 
 #define REFRESH_US 1000000
 
-static void clear_source(cinch_source *source)
+void cinch_source_clear(cinch_source *source)
 {
     cinch_release(source->path);
     cinch_cached_close(source->file);
@@ -37,7 +37,7 @@ void cinch_trust_unref(cinch_trust *trust)
         atomic_fetch_sub_explicit(&trust->references, 1, memory_order_acq_rel) != 1)
         return;
     for (size_t i = 0; i < trust->count; i++)
-        clear_source(&trust->sources[i]);
+        cinch_source_clear(&trust->sources[i]);
     cinch_release(trust->sources);
     cinch_release(trust);
 }
@@ -47,7 +47,7 @@ static cinch_status out_of_memory(cinch_error *err)
     return cinch_fail_memory(err, "making a set of trust anchors");
 }
 
-static int copy_source(cinch_source *to, const cinch_source *from)
+int cinch_source_copy(cinch_source *to, const cinch_source *from)
 {
     *to = *from;
     to->path = cinch_copy_text(from->path);
@@ -79,7 +79,7 @@ cinch_trust *cinch_trust_extend(const cinch_trust *base, size_t more, cinch_erro
     if (trust->sources == NULL)
         goto no_memory;
     for (; trust->count < count; trust->count++)
-        if (!copy_source(&trust->sources[trust->count], &base->sources[trust->count]))
+        if (!cinch_source_copy(&trust->sources[trust->count], &base->sources[trust->count]))
             goto no_memory;
     return trust;
 no_memory:
@@ -217,6 +217,7 @@ static cinch_trust *with_path(const cinch_trust *base, const char *path,
         cinch_trust_unref(trust);
         return NULL;
     }
+    cinch_recent_keep(&trust->sources[trust->count - 1]);
     return cinch_trust_finish(trust, err);
 }
 

@@ -24,6 +24,16 @@ typedef struct cinch_source {
     cinch_file_mark mark; /* and its state: part of the digest */
 } cinch_source;
 
+/* cinch_source_copy copies FROM with references of its own: 1, or 0 without memory. */
+int cinch_source_copy(cinch_source *to, const cinch_source *from);
+void cinch_source_clear(cinch_source *source);
+
+/* recent.c: keeps what SOURCE refers to, in place of what was kept longest. */
+void cinch_recent_keep(const cinch_source *source);
+
+/* cinch_trust_forget lets go of all that is kept. For tests that count memory. */
+void cinch_trust_forget(void);
+
 struct cinch_trust {
     atomic_size_t references;
     _Atomic(int64_t) look_us; /* when refreshing is due again */

@@ -7,6 +7,7 @@
  */
 #include "base/fail.h"
 #include "base/openssl.h"
+#include "trust/proved.h"
 #include "trust/trust.h"
 
 #include <openssl/crypto.h>
@@ -135,5 +136,6 @@ X509_STORE *cinch_trust_store(cinch_trust *trust, cinch_error *err)
     X509_STORE_set_lookup_certs(store, lookup_certs);
     X509_STORE_set_get_issuer(store, get_issuer);
     X509_STORE_set_lookup_crls(store, lookup_lists);
+    cinch_proved_install(store);
     return store;
 }

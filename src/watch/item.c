@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,15 +92,6 @@ cinch_status cinch_watch_item_read(const char *path, cinch_content *content, cin
     return cinch_file_read(path, "a watched file", content, mark, err);
 }
 
-static int sha256(const void *bytes, size_t size, unsigned char digest[32])
-{
-    size_t length = 0;
-
-    return EVP_Q_digest(cinch_library_context(), "SHA256", NULL, bytes, size, digest, &length) ==
-               1 &&
-           length == 32;
-}
-
 cinch_status cinch_watch_item_digest(cinch_watch_item *item, unsigned char digest[32],
                                      cinch_content *content, cinch_error *err)
 {
@@ -124,7 +114,7 @@ cinch_status cinch_watch_item_digest(cinch_watch_item *item, unsigned char diges
         all[i].number = local.system_error;
         item->settled[i] = all[i].readable && cinch_cached_settled(item->marks[i].changed_s, now);
         if (all[i].readable)
-            ok = sha256(mine.bytes, mine.size, all[i].digest);
+            ok = cinch_openssl_sha256(mine.bytes, mine.size, all[i].digest);
         if (i == 0 && content != NULL)
             *content = mine;
         else
@@ -134,7 +124,9 @@ cinch_status cinch_watch_item_digest(cinch_watch_item *item, unsigned char diges
         if (local.cause == CINCH_CAUSE_MEMORY)
             return cinch_fail_keep(err, &local);
     }
-    return sha256(all, sizeof all, digest) ? CINCH_OK : cinch_fail_crypto(err, "comparing files");
+    return cinch_openssl_sha256(all, sizeof all, digest)
+               ? CINCH_OK
+               : cinch_fail_crypto(err, "comparing files");
 }
 
 /* Reads and takes, again if the files change while that is done. */

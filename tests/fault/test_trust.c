@@ -126,8 +126,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    cinch_cached_forget();
-    cinch_dir_forget();
+    cinch_trust_forget();
     pki_free(forged), pki_free(by_forged);
     pki_family_free(family);
     free(root_pem), free(both_pem), free(rejected_pem);
@@ -184,6 +183,7 @@ static void check_made(cinch_trust *trust, const cinch_error *err)
         assert_int_equal(find_root(trust), 1);
         cinch_trust_unref(trust);
     }
+    cinch_trust_forget();
     failing = saved;
 }
 
@@ -218,8 +218,7 @@ static void make_from_places(void *data)
 
     (void)data;
     check_made(cinch_trust_with_places(NULL, &places, &err), &err);
-    cinch_cached_forget();
-    cinch_dir_forget();
+    cinch_trust_forget();
 }
 
 /* A damaged file is refused for its damage or for want of memory, and never taken. */

@@ -11,6 +11,7 @@
 
 #include "alloc.h"
 #include "pki.h"
+#include "trust/proved.h"
 
 #include <cinch/cinch.h>
 #include <openssl/crypto.h>
@@ -69,6 +70,7 @@ static void sweep(const question *q)
     do {
         cinch_error err = CINCH_ERROR_INIT;
 
+        cinch_proved_forget();
         failing = ++rounds;
         counted = 0;
         failed_once = 0;

@@ -97,6 +97,13 @@ def test_the_root_follows_the_profile(home):
     assert openssl("x509", "-in", ca_of(home), "-checkend", str(3660 * 86400))[0] == 1
 
 
+def test_the_root_is_der(home):
+    """Programs in Go refuse any other TRUE than DER's (X.690, 11.1). OpenSSL does not mind."""
+    der = ssl.PEM_cert_to_DER_cert(ca_of(home).read_text())
+    # The extension of basic constraints: critical, CA, no intermediates.
+    assert bytes.fromhex("0603551d13 0101ff 0408 3006 0101ff 020100") in der
+
+
 def test_a_leaf_follows_the_profile(home):
     assert issue(home, "localhost", "127.0.0.1", "::1", "*.example.test",
                  "Bücher.example").returncode == 0

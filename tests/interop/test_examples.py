@@ -101,6 +101,31 @@ def test_nobody_accepts_a_wrong_name(ca, name):
     assert b"renamed.test" in outcome.err
 
 
+@pytest.fixture(scope="module")
+def mail(ca):
+    with Server("starttls_server", ca / "server.pem") as running:
+        yield running
+
+
+def test_starttls_gets_its_answer(ca, mail):
+    outcome = example("starttls", "localhost", mail.port, ca / "ca.pem")
+    assert outcome.code == 0, outcome.text
+    assert outcome.out == b"250 localhost\r\n221 bye\r\n" and outcome.err == b""
+
+
+def test_starttls_accepts_no_unknown_ca(ca, mail):
+    outcome = example("starttls", "localhost", mail.port, ca / "other.pem")
+    assert outcome.code == 5 and outcome.out == b""
+
+
+def test_starttls_server_takes_nothing_in_the_clear(mail):
+    with socket.create_connection(("127.0.0.1", mail.port), programs.LIMIT) as client:
+        client.sendall(b"EHLO a\r\nSTARTTLS\r\nRSET\r\n")
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.endswith(b"250 STARTTLS\r\n")
+    mail.wait_for(r"RSET\\x0d\\x0a")
+
+
 def test_client_tells_what_is_cut(ca):
     trouble = pathlib.Path(os.environ["CINCH_SOURCE"]) / "docs" / "trouble.py"
     with programs.Running(trouble, "0", "cut", ca / "server.pem") as running:

@@ -187,8 +187,8 @@ static void test_data_before_the_handshake_is_done_are_never_read(void **state)
 
 /*
  * What was said before TLS is put in front of an honest peer's handshake by somebody between the two.
- * There is no STARTTLS in libcinch; a program that speaks it wraps its socket, as here, and may leave
- * bytes in it. The honest control is that of the test above.
+ * What cinch_starttls() does about it is in unit/starttls; a program that speaks the protocol itself
+ * wraps its socket, as here, and may leave bytes in it. The honest control is that of the test above.
  */
 static void test_bytes_pipelined_before_tls_are_an_error(void **state)
 {
@@ -213,6 +213,38 @@ static void test_bytes_pipelined_before_tls_are_an_error(void **state)
         duo_wait(&honest);
         /* It does not go unnoticed at the other end either. */
         assert_true(cinch_error_is_set(&honest.err));
+    }
+}
+
+/*
+ * CVE-2016-0772, curl CVE-2021-22946: a program that does not look whether the upgrade came about goes on
+ * in the clear. With one error for all calls it says nothing more.
+ */
+static void test_a_failed_starttls_is_the_end(void **state)
+{
+    static const char *const answers[] = {
+        "220 mail\r\n",          /* and then silence */
+        "554 not for you\r\n",   /* refused */
+        "* PREAUTH welcome\r\n", /* nonsense */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const cinch_starttls_options options = {.timeout_ms = 50};
+        cinch_error err = CINCH_ERROR_INIT;
+        char heard[256] = "";
+        int fds[2];
+
+        net_pair(fds);
+        put(fds[1], answers[i], strlen(answers[i]));
+        assert_int_not_equal(CINCH_OK, cinch_starttls(fds[0], CINCH_STARTTLS_SMTP, &options, &err));
+        cinch_stream *s = cinch_stream_wrap(both.client, fds[0], "localhost", &err);
+        assert_int_equal(CINCH_FAILED, cinch_stream_write_all(s, "AUTH PLAIN secret", 17, &err));
+        assert_null(s);
+        close(fds[0]);
+        ssize_t got = recv(fds[1], heard, sizeof heard - 1, 0);
+        assert_int_equal(i == 0 ? strlen("EHLO [127.0.0.1]\r\n") : 0, got);
+        close(fds[1]);
     }
 }
 
@@ -272,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_plain_bytes_before_a_close_are_never_data),
         cmocka_unit_test(test_data_before_the_handshake_is_done_are_never_read),
         cmocka_unit_test(test_bytes_pipelined_before_tls_are_an_error),
+        cmocka_unit_test(test_a_failed_starttls_is_the_end),
         cmocka_unit_test(test_no_name_is_an_error),
     };
 

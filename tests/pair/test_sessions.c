@@ -347,7 +347,7 @@ static int in_memory(const cinch_tickets *ring, const unsigned char *needle, siz
     return 0;
 }
 
-/* The 16 bytes of the ring's memory that hold the secret made first. */
+/* The last 16 bytes of what came into the ring's memory since it was EMPTY: a secret, or keys from it. */
 static void find_secret(const cinch_tickets *before, const unsigned char *empty,
                         unsigned char secret[16])
 {
@@ -364,7 +364,7 @@ static void find_secret(const cinch_tickets *before, const unsigned char *empty,
         }
     }
     assert_true(run >= 16);
-    memcpy(secret, memory + best, 16);
+    memcpy(secret, memory + best + run - 16, 16);
 }
 
 static void test_window(void **state)
@@ -373,7 +373,7 @@ static void test_window(void **state)
         .rotation = 10, .lifetime = 20, .lead = 5, .tolerance = 1};
     cinch_tickets *ring = cinch_tickets_new(&windows, NULL);
     ends e = make_ends();
-    unsigned char empty[4096] = {0}, secret[16];
+    unsigned char empty[4096] = {0}, secret[16], keys[16];
     size_t size;
 
     (void)state;
@@ -383,10 +383,13 @@ static void test_window(void **state)
     memcpy(empty, memory, size);
     cinch_ring_test_turn(ring);
     find_secret(ring, empty, secret);
+    memcpy(empty, memory, size);
     (void)talk(e.client, e.server, "localhost");
+    find_secret(ring, empty, keys);
     /* use_at + rotation + lead + lifetime + tolerance = 36: until then it opens. */
     test_now += 35;
     assert_true(in_memory(ring, secret, sizeof secret));
+    assert_true(in_memory(ring, keys, sizeof keys));
     assert_true(talk(e.client, e.server, "localhost").resumed);
     assert_int_equal(cinch_context_session_forget(e.client, NULL), CINCH_OK);
     (void)talk(e.client, e.server, "localhost");
@@ -394,6 +397,7 @@ static void test_window(void **state)
     test_now += 40;
     cinch_ring_test_turn(ring);
     assert_false(in_memory(ring, secret, sizeof secret));
+    assert_false(in_memory(ring, keys, sizeof keys));
     assert_false(talk(e.client, e.server, "localhost").resumed);
     cinch_tickets_free(ring);
     free_ends(&e);

@@ -64,8 +64,7 @@ static int set_up_all(void **state)
 static int tear_down_all(void **state)
 {
     (void)state;
-    cinch_cached_forget();
-    cinch_dir_forget();
+    cinch_trust_forget();
     pki_free(one), pki_free(two), pki_free(three);
     free(one_pem), free(two_pem), free(three_pem);
     return 0;
@@ -717,18 +716,68 @@ static void test_what_is_kept(void **state)
     free(file), free(other);
 }
 
+/* A file that was named stays known after its last user is gone, and a few others take its place. */
+static void test_recent(void **state)
+{
+    cinch_error err = CINCH_ERROR_INIT;
+    char name[16], *path = path_of("recent.pem");
+    cinch_cached *file;
+    cinch_index *index;
+
+    (void)state;
+    put(path, one_pem);
+    for (int others = 0; others <= 4; others += 4) {
+        cinch_trust_unref(with_file(path));
+        for (int i = 0; i < others; i++) {
+            snprintf(name, sizeof name, "other%d.pem", i);
+            char *other = path_of(name);
+            put(other, two_pem);
+            cinch_trust_unref(with_file(other));
+            free(other);
+        }
+        assert_int_equal(cinch_cached_open(path, 0, &file, &index, &err), CINCH_OK);
+        /* The file's own reference and ours; and that of what is kept. */
+        assert_int_equal(index->references, others == 0 ? 3 : 2);
+        cinch_index_unref(index);
+        cinch_cached_close(file);
+    }
+    /* What is kept is not what is believed. */
+    wall_offset_s += 10;
+    cinch_trust_unref(with_file(path));
+    put(path, two_pem);
+    cinch_trust *trust = with_file(path);
+    assert_int_equal(found(trust, one), 0);
+    assert_int_equal(found(trust, two), 1);
+    cinch_trust_unref(trust);
+    free(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_file_errors),   TEST(test_file_replaced),     TEST(test_changed_without_a_trace),
-        TEST(test_settled),       TEST(test_file_unusable),     TEST(test_new_set_after_damage),
-        TEST(test_symlink_swap),  TEST(test_relative_path),     TEST(test_equal_content_is_shared),
-        TEST(test_pipe),          TEST(test_dir_errors),        TEST(test_dir),
-        TEST(test_dir_refresh),   TEST(test_dir_with_traps),    TEST(test_sources_add_up),
-        TEST(test_system_places), TEST(test_no_system_anchors), TEST(test_variables),
-        TEST(test_environment),   TEST(test_what_is_kept),
+        TEST(test_recent),
+        TEST(test_file_errors),
+        TEST(test_file_replaced),
+        TEST(test_changed_without_a_trace),
+        TEST(test_settled),
+        TEST(test_file_unusable),
+        TEST(test_new_set_after_damage),
+        TEST(test_symlink_swap),
+        TEST(test_relative_path),
+        TEST(test_equal_content_is_shared),
+        TEST(test_pipe),
+        TEST(test_dir_errors),
+        TEST(test_dir),
+        TEST(test_dir_refresh),
+        TEST(test_dir_with_traps),
+        TEST(test_sources_add_up),
+        TEST(test_system_places),
+        TEST(test_no_system_anchors),
+        TEST(test_variables),
+        TEST(test_environment),
+        TEST(test_what_is_kept),
     };
 
     return cmocka_run_group_tests_name("trust files", tests, set_up_all, tear_down_all);

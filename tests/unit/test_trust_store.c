@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "pki.h"
+#include "trust/proved.h"
 #include "trust/trust.h"
 
 #include <openssl/err.h>
@@ -14,6 +15,7 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static pki_family *family;
 
@@ -168,6 +170,92 @@ static void test_new_key_under_old_name(void **state)
         cinch_trust_unref(trust);
     }
     pki_free(old), pki_free(fresh), pki_free(by_old), pki_free(by_fresh);
+}
+
+/* LEAF with its last byte changed, which is one of the signature. */
+static X509 *damaged(const pki_cert *leaf)
+{
+    unsigned char *der = NULL;
+    int size = i2d_X509(leaf->cert, &der);
+
+    assert_true(size > 0);
+    der[size - 1] ^= 1;
+    const unsigned char *at = der;
+    X509 *x = d2i_X509(NULL, &at, size);
+    assert_non_null(x);
+    OPENSSL_free(der);
+    return x;
+}
+
+/* Signatures are computed once for a chain, and for every other chain, however alike. */
+static void test_signatures_are_remembered(void **state)
+{
+    (void)state;
+    pki_cert *root =
+        pki_make(&(pki_spec){.subject = "/O=Cinch Tests/CN=Remembered", .is_ca = true}, NULL);
+    pki_cert *leaf = pki_make(&(pki_spec){.cn = "localhost"}, root);
+    pki_cert *next = pki_make(&(pki_spec){.cn = "localhost"}, root);
+    X509 *bad = damaged(leaf);
+    cinch_trust *trust = trust_certificates(root, NULL);
+    X509_STORE *store = cinch_trust_store(trust, NULL);
+    size_t before = cinch_proved_test_spared();
+
+    assert_int_equal(verify_in(store, leaf->cert, NULL, 0, NULL), X509_V_OK);
+    assert_int_equal(cinch_proved_test_spared(), before);
+    assert_int_equal(verify_in(store, leaf->cert, NULL, 0, NULL), X509_V_OK);
+    assert_int_equal(cinch_proved_test_spared(), before + 1);
+    assert_int_equal(verify_in(store, bad, NULL, 0, NULL), X509_V_ERR_CERT_SIGNATURE_FAILURE);
+    assert_int_equal(verify_in(store, bad, NULL, 0, NULL), X509_V_ERR_CERT_SIGNATURE_FAILURE);
+    assert_int_equal(verify_in(store, next->cert, NULL, 0, NULL), X509_V_OK);
+    assert_int_equal(cinch_proved_test_spared(), before + 1);
+    /* Under other rules, it is another question. */
+    assert_int_equal(verify_in(store, leaf->cert, NULL, X509_V_FLAG_CHECK_SS_SIGNATURE, NULL),
+                     X509_V_OK);
+    assert_int_equal(cinch_proved_test_spared(), before + 1);
+    /* Another store with the same anchor may use what is known; one without it refuses all the same. */
+    cinch_trust *others = trust_certificates(family->root, NULL);
+    assert_int_equal(verify(trust, leaf, NULL, 0), X509_V_OK);
+    assert_int_equal(cinch_proved_test_spared(), before + 2);
+    assert_int_not_equal(verify(others, leaf, NULL, 0), X509_V_OK);
+    assert_int_not_equal(verify(others, leaf, root, 0), X509_V_OK);
+    cinch_trust_unref(others);
+    cinch_trust_unref(trust);
+    X509_STORE_free(store);
+    X509_free(bad);
+    pki_free(root), pki_free(leaf), pki_free(next);
+}
+
+/* Times are looked at each time, and what has run out is told as it is the first time. */
+static void test_times_are_not_remembered(void **state)
+{
+    (void)state;
+    pki_cert *root =
+        pki_make(&(pki_spec){.subject = "/O=Cinch Tests/CN=In Time", .is_ca = true}, NULL);
+    pki_cert *leaf = pki_make(&(pki_spec){.cn = "localhost", .not_after = 3600}, root);
+    cinch_trust *trust = trust_certificates(root, NULL);
+    X509_STORE *store = cinch_trust_store(trust, NULL);
+    const struct {
+        time_t later;
+        int code;
+    } times[] = {{0, X509_V_OK},
+                 {0, X509_V_OK},
+                 {7200, X509_V_ERR_CERT_HAS_EXPIRED},
+                 {-86400 * 365, X509_V_ERR_CERT_NOT_YET_VALID},
+                 {60, X509_V_OK}};
+
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+
+        assert_int_equal(X509_STORE_CTX_init(ctx, store, leaf->cert, NULL), 1);
+        X509_STORE_CTX_set_time(ctx, 0, time(NULL) + times[i].later);
+        assert_int_equal(X509_verify_cert(ctx), times[i].code == X509_V_OK);
+        assert_int_equal(X509_STORE_CTX_get_error(ctx), times[i].code);
+        X509_STORE_CTX_free(ctx);
+        ERR_clear_error();
+    }
+    X509_STORE_free(store);
+    cinch_trust_unref(trust);
+    pki_free(root), pki_free(leaf);
 }
 
 /* A renewed root: the same name and key, the old one out of date, the next one not valid yet. */
@@ -359,11 +447,18 @@ static void test_lost_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_and_bad_chains), cmocka_unit_test(test_forged_root),
-        cmocka_unit_test(test_trusted_leaf),        cmocka_unit_test(test_new_key_under_old_name),
-        cmocka_unit_test(test_renewed_root),        cmocka_unit_test(test_renewed_self_signed),
-        cmocka_unit_test(test_trust_settings),      cmocka_unit_test(test_damaged_settings),
-        cmocka_unit_test(test_store_and_set),       cmocka_unit_test(test_lost_set),
+        cmocka_unit_test(test_good_and_bad_chains),
+        cmocka_unit_test(test_forged_root),
+        cmocka_unit_test(test_trusted_leaf),
+        cmocka_unit_test(test_new_key_under_old_name),
+        cmocka_unit_test(test_signatures_are_remembered),
+        cmocka_unit_test(test_times_are_not_remembered),
+        cmocka_unit_test(test_renewed_root),
+        cmocka_unit_test(test_renewed_self_signed),
+        cmocka_unit_test(test_trust_settings),
+        cmocka_unit_test(test_damaged_settings),
+        cmocka_unit_test(test_store_and_set),
+        cmocka_unit_test(test_lost_set),
     };
 
     return cmocka_run_group_tests_name("trust store", tests, make_family, free_family);

@@ -1,0 +1,134 @@
+/* wolfssl.c: wolfSSL. */
+#include "peer.h"
+
+#include <stdio.h>
+#include <wolfssl/options.h>
+#include <wolfssl/ssl.h>
+
+static WOLFSSL_CTX *context;
+static WOLFSSL_SESSION *session; /* the client's newest */
+static bool is_server;
+static bool resume;
+static bool tls13;
+
+static const char *about(void)
+{
+    static char text[48];
+
+    snprintf(text, sizeof text, "wolfSSL %s", wolfSSL_lib_version());
+    return text;
+}
+
+static void want(int ok, const char *what)
+{
+    if (ok != WOLFSSL_SUCCESS)
+        peer_die("%s: error %d", what, ok);
+}
+
+static _Noreturn void die(WOLFSSL *ssl, const char *what)
+{
+    char text[80];
+
+    peer_die("%s: %s", what,
+             wolfSSL_ERR_error_string((unsigned long)wolfSSL_get_error(ssl, 0), text));
+}
+
+static WOLFSSL_METHOD *method(void)
+{
+    if (tls13)
+        return is_server ? wolfTLSv1_3_server_method() : wolfTLSv1_3_client_method();
+    return is_server ? wolfTLSv1_2_server_method() : wolfTLSv1_2_client_method();
+}
+
+static bool prepare(const peer_settings *settings)
+{
+    is_server = settings->server;
+    resume = settings->resume;
+    tls13 = settings->version == 13;
+    want(wolfSSL_Init(), "init");
+    context = wolfSSL_CTX_new(method());
+    if (context == NULL)
+        peer_die("no context");
+    want(wolfSSL_CTX_set_cipher_list(context, tls13           ? "TLS13-AES128-GCM-SHA256"
+                                              : settings->rsa ? "ECDHE-RSA-AES128-GCM-SHA256"
+                                                              : "ECDHE-ECDSA-AES128-GCM-SHA256"),
+         "suites");
+    if (is_server) {
+        want(wolfSSL_CTX_use_certificate_chain_file(context, settings->cert), settings->cert);
+        want(wolfSSL_CTX_use_PrivateKey_file(context, settings->key, WOLFSSL_FILETYPE_PEM),
+             settings->key);
+    } else {
+        want(wolfSSL_CTX_load_verify_locations(context, settings->ca, NULL), settings->ca);
+        wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_PEER, NULL);
+        if (resume)
+            want(wolfSSL_CTX_UseSessionTicket(context), "tickets");
+    }
+    if (!resume)
+        (void)wolfSSL_CTX_set_session_cache_mode(context, WOLFSSL_SESS_CACHE_OFF);
+    return true;
+}
+
+static void prepare_client(WOLFSSL *ssl)
+{
+    want(wolfSSL_UseSNI(ssl, WOLFSSL_SNI_HOST_NAME, "localhost", 9), "server name");
+    want(wolfSSL_check_domain_name(ssl, "localhost"), "host name");
+    want(wolfSSL_UseSupportedCurve(ssl, WOLFSSL_ECC_X25519), "curve");
+    if (!tls13)
+        want(wolfSSL_UseSupportedCurve(ssl, WOLFSSL_ECC_SECP256R1), "curve");
+    else if (wolfSSL_UseKeyShare(ssl, WOLFSSL_ECC_X25519) != WOLFSSL_SUCCESS)
+        die(ssl, "key share");
+    if (session != NULL)
+        want(wolfSSL_set_session(ssl, session), "session");
+}
+
+static void *open_conn(int fd)
+{
+    WOLFSSL *ssl = wolfSSL_new(context);
+
+    if (ssl == NULL)
+        peer_die("no connection");
+    want(wolfSSL_set_fd(ssl, fd), "socket");
+    if (!is_server)
+        prepare_client(ssl);
+    else if (!resume && tls13 && wolfSSL_no_ticket_TLSv13(ssl) != 0)
+        die(ssl, "tickets");
+    if ((is_server ? wolfSSL_accept(ssl) : wolfSSL_connect(ssl)) != WOLFSSL_SUCCESS)
+        die(ssl, "handshake");
+    return ssl;
+}
+
+static size_t read_some(void *conn, void *buf, size_t size)
+{
+    int n = wolfSSL_read(conn, buf, (int)size);
+
+    if (n > 0)
+        return (size_t)n;
+    if (wolfSSL_get_error(conn, n) != WOLFSSL_ERROR_ZERO_RETURN)
+        die(conn, "read");
+    return 0;
+}
+
+static void write_all(void *conn, const void *data, size_t size)
+{
+    if (wolfSSL_write(conn, data, (int)size) != (int)size)
+        die(conn, "write");
+}
+
+static const char *agreed(void *conn, bool *resumed)
+{
+    *resumed = wolfSSL_session_reused(conn) == 1;
+    return wolfSSL_get_cipher_name(conn);
+}
+
+static void close_conn(void *conn)
+{
+    if (!is_server && resume) {
+        if (session != NULL)
+            wolfSSL_SESSION_free(session);
+        session = wolfSSL_get1_session(conn);
+    }
+    (void)wolfSSL_shutdown(conn);
+    wolfSSL_free(conn);
+}
+
+const peer_library the_peer = {about, prepare, open_conn, read_some, write_all, agreed, close_conn};
