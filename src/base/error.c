@@ -73,6 +73,19 @@ cinch_status cinch_fail(cinch_error *err, cinch_cause cause, const char *format,
     return err->status;
 }
 
+cinch_status cinch_error_set(cinch_error *err, cinch_cause cause, const char *what,
+                             const char *evidence, const char *remedy)
+{
+    if (cinch_error_is_set(err))
+        return err->status;
+    cinch_status status = cinch_fail(err, cause, "%s", what == NULL ? "" : what);
+    if (evidence != NULL)
+        cinch_fail_evidence(err, "%s", evidence);
+    if (remedy != NULL)
+        cinch_fail_remedy(err, "%s", remedy);
+    return status;
+}
+
 void cinch_fail_evidence(cinch_error *err, const char *format, ...)
 {
     va_list arguments;

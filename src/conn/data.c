@@ -11,11 +11,7 @@
 #include <limits.h>
 #include <string.h>
 
-/*
- * The last look before a connection counts as open: whatever went wrong inside, none is open that
- * was not verified.
- */
-static cinch_status check_result(cinch_conn *conn, cinch_error *local)
+cinch_status cinch_conn_check(cinch_conn *conn, cinch_error *local)
 {
     const cinch_settings *settings = conn->link.derived->settings;
     const X509 *theirs = SSL_get0_peer_certificate(conn->ssl);
@@ -101,7 +97,7 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
     if (result == CINCH_STEP_WAITS)
         return CINCH_WANT_SIGNATURE;
     conn->link.report = &local;
-    int open = result == 1 && check_result(conn, &local) == CINCH_OK;
+    int open = result == 1 && cinch_conn_check(conn, &local) == CINCH_OK;
     conn->link.report = NULL;
     if (open) {
         conn->finished_at = cinch_clock_us();

@@ -99,6 +99,24 @@ static cinch_status install_names(const cinch_settings *settings, SSL_CTX *ctx, 
     return CINCH_OK;
 }
 
+cinch_status cinch_settings_install(const cinch_settings *settings,
+                                    const unsigned char session_digest[32], SSL_CTX *ctx,
+                                    cinch_error *err)
+{
+    install_verification(settings, ctx);
+    if (cinch_policy_install(settings->policy, ctx, err) == CINCH_OK &&
+        (settings->identity == NULL || cinch_psk_only(settings) ||
+         cinch_identity_install(settings->identity, ctx, err) == CINCH_OK) &&
+        install_trust(settings, ctx, err) == CINCH_OK &&
+        install_names(settings, ctx, err) == CINCH_OK &&
+        cinch_revocation_install(settings, ctx, err) == CINCH_OK &&
+        cinch_resume_install(settings, session_digest, ctx, err) == CINCH_OK &&
+        cinch_extras_install(settings, ctx, err) == CINCH_OK)
+        return CINCH_OK;
+    return cinch_error_is_set(err) ? CINCH_FAILED
+                                   : cinch_fail_crypto(err, "putting settings into an SSL_CTX");
+}
+
 static SSL_CTX *make(const cinch_settings *settings, const unsigned char session_digest[32],
                      cinch_error *err)
 {
@@ -110,21 +128,10 @@ static SSL_CTX *make(const cinch_settings *settings, const unsigned char session
         return NULL;
     }
     set_options(ctx);
-    install_verification(settings, ctx);
-    if (cinch_policy_install(settings->policy, ctx, err) != CINCH_OK ||
-        (settings->identity != NULL && !cinch_psk_only(settings) &&
-         cinch_identity_install(settings->identity, ctx, err) != CINCH_OK) ||
-        install_trust(settings, ctx, err) != CINCH_OK ||
-        install_names(settings, ctx, err) != CINCH_OK ||
-        cinch_revocation_install(settings, ctx, err) != CINCH_OK ||
-        cinch_resume_install(settings, session_digest, ctx, err) != CINCH_OK ||
-        cinch_extras_install(settings, ctx, err) != CINCH_OK) {
-        SSL_CTX_free(ctx);
-        if (!cinch_error_is_set(err))
-            (void)cinch_fail_crypto(err, "putting settings into an SSL_CTX");
-        return NULL;
-    }
-    return ctx;
+    if (cinch_settings_install(settings, session_digest, ctx, err) == CINCH_OK)
+        return ctx;
+    SSL_CTX_free(ctx);
+    return NULL;
 }
 
 cinch_status cinch_settings_check(const cinch_settings *settings, cinch_error *err)
