@@ -39,6 +39,9 @@ cinch_conn *cinch_foreign_begin(SSL *ssl);
 /* cinch_foreign_watcher gives the watcher if there is one. */
 cinch_conn *cinch_foreign_watcher(const SSL *ssl);
 
+/* cinch_foreign_is_new tells whether somebody else is expected by now: the handshake is another one. */
+int cinch_foreign_is_new(const cinch_conn *watcher);
+
 /* cinch_foreign_again drops the watcher of an SSL that begins anew. */
 void cinch_foreign_again(SSL *ssl);
 

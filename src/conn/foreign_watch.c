@@ -172,13 +172,15 @@ static int verify(X509_STORE_CTX *store_ctx, void *arg)
     SSL *ssl = X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     const cinch_conn *watcher = ssl == NULL ? NULL : cinch_foreign_begin(ssl);
 
-    if (watcher == NULL) {
+    int verified = watcher == NULL ? 0 : cinch_verify_callback(store_ctx, arg);
+
+    if (watcher == NULL)
         X509_STORE_CTX_set_error(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION);
-        return 0;
-    }
-    int verified = cinch_verify_callback(store_ctx, arg);
     if (verified == 1)
         cinch_foreign_mark(watcher, X509_STORE_CTX_get0_chain(store_ctx));
+    else if (ssl != NULL)
+        /* A client of libssl looks only now at whether a "no" counts. */
+        SSL_set_verify(ssl, SSL_get_verify_mode(ssl) | SSL_VERIFY_PEER, NULL);
     return verified;
 }
 
@@ -198,7 +200,7 @@ static int see_client_hello(SSL *ssl, int *alert, void *arg)
 static int see_beginning(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
                          size_t *size, X509 *x, size_t index, int *alert, void *arg)
 {
-    const cinch_conn *watcher = cinch_foreign_begin(ssl);
+    const cinch_conn *watcher = cinch_foreign_watcher(ssl);
 
     (void)type;
     (void)context;
@@ -207,6 +209,10 @@ static int see_beginning(SSL *ssl, unsigned type, unsigned context, const unsign
     (void)x;
     (void)index;
     (void)arg;
+    /* An SSL that is used again, by a library that has taken our info callback out of it. */
+    if (watcher != NULL && cinch_foreign_is_new(watcher))
+        cinch_foreign_again(ssl);
+    watcher = cinch_foreign_begin(ssl);
     if (watcher != NULL && cinch_foreign_offers_ours(watcher))
         return 0;
     *alert = SSL_AD_INTERNAL_ERROR;
