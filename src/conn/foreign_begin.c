@@ -138,6 +138,7 @@ static cinch_status set_up(cinch_conn *watcher, const cinch_foreign *f)
                           is_server ? "server" : "client", is_server ? "client" : "server");
     /* Whatever the library thinks of verification, here or in its SSL_CTX. */
     SSL_set_verify(ssl, cinch_settings_verify_mode(settings), NULL);
+    cinch_foreign_stay(watcher);
     return is_server ? CINCH_OK : begin_client(watcher, f, err);
 }
 
@@ -193,6 +194,7 @@ void cinch_foreign_again(SSL *ssl)
 
     if (watcher == NULL || SSL_set_ex_data(ssl, place, NULL) != 1)
         return;
+    cinch_foreign_leave(watcher);
     /* The link is gone with it: until there is another one, callbacks refuse. */
     cinch_link_detach(ssl);
     release(watcher);

@@ -1,6 +1,7 @@
 /*
  * foreign_watch.c: the callbacks in another library's SSL_CTX. Some of them that library may replace in
- * a single SSL; those that verify, that see the ClientHello and that begin a handshake it cannot.
+ * a single SSL; those that verify, that see the ClientHello and that begin a handshake it cannot, and
+ * they put back what is missing.
  */
 #include "base/clock.h"
 #include "base/fail.h"
@@ -163,8 +164,34 @@ static void see(const SSL *ssl, int where, int value)
         else if ((where & SSL_CB_EXIT) != 0 && value <= 0 && is_over(ssl))
             fail(watcher);
     }
-    if (f != NULL && f->see_next != NULL)
-        f->see_next(ssl, where, value);
+    void (*next)(const SSL *, int, int) = f == NULL ? NULL : f->see_next;
+    if (watcher != NULL && SSL_get_info_callback(pointer.out) == see)
+        next = watcher->see_next;
+    if (next != NULL)
+        next(ssl, where, value);
+}
+
+/*
+ * A library that has set a callback of its own since must not be the only one who sees the end: a
+ * handshake without certificates, which it may have allowed, asks nobody else.
+ */
+void cinch_foreign_stay(cinch_conn *watcher)
+{
+    SSL *ssl = watcher->ssl;
+    void (*theirs)(const SSL *, int, int) = SSL_get_info_callback(ssl);
+
+    if (theirs == NULL)
+        theirs = SSL_CTX_get_info_callback(SSL_get_SSL_CTX(ssl));
+    if (theirs == see)
+        return;
+    watcher->see_next = theirs;
+    SSL_set_info_callback(ssl, see);
+}
+
+void cinch_foreign_leave(const cinch_conn *watcher)
+{
+    if (SSL_get_info_callback(watcher->ssl) == see)
+        SSL_set_info_callback(watcher->ssl, watcher->see_next);
 }
 
 static int verify(X509_STORE_CTX *store_ctx, void *arg)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <cinch/psk.h>
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
 #include <openssl/x509v3.h>
@@ -256,6 +257,41 @@ static void see_done(const SSL *ssl, int where, int value)
     seen_done += where == SSL_CB_HANDSHAKE_DONE;
 }
 
+static unsigned share(SSL *ssl, const char *hint, char *identity, unsigned room,
+                      unsigned char *secret, unsigned most)
+{
+    (void)ssl;
+    (void)hint;
+    (void)room;
+    (void)most;
+    memcpy(identity, "we", 3);
+    for (int i = 0; i < 32; i++)
+        secret[i] = (unsigned char)(i * 7);
+    return 32;
+}
+
+/* A secret of the library's, and so no certificate; nor has our info callback its place. */
+static void test_library_shares_a_secret(void **state)
+{
+    unsigned char secret[32];
+    char identity[8];
+    foreign f;
+
+    (void)state;
+    (void)share(NULL, NULL, identity, sizeof identity, secret, sizeof secret);
+    assert_int_equal(cinch_context_psk(server, identity, secret, sizeof secret, 1, NULL), CINCH_OK);
+    start(&f, GIVEN, "localhost");
+    SSL_set_psk_client_callback(f.ssl, share);
+    SSL_set_info_callback(f.ssl, see_done);
+    seen_done = 0;
+    (void)foreign_handshake(&f);
+    assert_false(foreign_talk(&f));
+    assert_int_not_equal(SSL_get_verify_result(f.ssl), X509_V_OK);
+    /* Its own callback is called all the same. */
+    assert_int_equal(seen_done, 1);
+    foreign_stop(&f);
+}
+
 /* What the library had in its SSL_CTX for itself stays. */
 static void test_what_the_library_has(void **state)
 {
@@ -425,6 +461,7 @@ int main(void)
         TEST(test_revoked),
         TEST(test_no_staple),
         TEST(test_library_does_not_verify),
+        TEST(test_library_shares_a_secret),
         TEST(test_what_the_library_has),
         TEST(test_policy),
         TEST(test_identity),
