@@ -126,7 +126,7 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
 static int usable(cinch_conn *conn, cinch_error *err, cinch_status *status)
 {
     *status = CINCH_FAILED;
-    if (!cinch_enter(err))
+    if (!cinch_enter_plain(err))
         return 0;
     if (conn != NULL)
         conn->lent = 0;
@@ -165,7 +165,7 @@ static void see_close(cinch_conn *conn)
 static int nothing_to_read(const cinch_conn *conn)
 {
     return cinch_buffer_used(&conn->in) == 0 && !conn->recv_ended && !conn->lost_bytes &&
-           conn->alert_sent == 0 && conn->turn.fiber == NULL && !SSL_in_init(conn->ssl) &&
+           conn->alert_sent == 0 && conn->late != CINCH_LATE_FINISHED && conn->turn.fiber == NULL && !SSL_in_init(conn->ssl) &&
            !SSL_has_pending(conn->ssl);
 }
 
@@ -175,11 +175,6 @@ static cinch_status read_once(cinch_conn *conn, void *buf, size_t size, size_t *
     cinch_error local;
 
     cinch_error_begin(&local);
-    if (nothing_to_read(conn)) {
-        if (cinch_conn_look_after(conn, 0, &local) == CINCH_OK)
-            return CINCH_WANT_READ;
-        return cinch_conn_fail(conn, &local, err);
-    }
     int result = cinch_step_read(conn, buf, size, n, &local);
     if (result == CINCH_STEP_WAITS) {
         *n = 0;
@@ -215,8 +210,10 @@ cinch_status cinch_conn_read(cinch_conn *conn, void *buf, size_t size, size_t *n
         return cinch_fail(err, CINCH_CAUSE_MISUSE, "a read into a buffer of 0 bytes");
     if (conn->state == CINCH_STATE_PEER_CLOSED || conn->state == CINCH_STATE_CLOSED)
         return CINCH_EOF;
+    if (conn->state != CINCH_STATE_HANDSHAKING && nothing_to_read(conn))
+        return CINCH_WANT_READ;
     status = advance(conn, err);
-    while (status == CINCH_OK && *n < size) {
+    while (status == CINCH_OK && *n < size && (*n == 0 || !nothing_to_read(conn))) {
         size_t part = 0;
 
         /* Once there is data, what comes after it is told by the next call: end, fault or nothing. */
