@@ -70,6 +70,7 @@ struct cinch_conn {
     cinch_message_callback on_message; /* NULL: nobody looks */
     void *on_message_arg;
     cinch_tap *tap;                    /* NULL: nobody looks */
+    void (*see_next)(const SSL *, int, int); /* foreign.h: the info callback that ours replaced */
     char server_name[CINCH_HOST_TEXT]; /* what the client asked for, as the server saw it */
 };
 
