@@ -95,7 +95,8 @@ static wire_flow *add(wire_flows *flows, const capture_segment *s, cinch_wire_si
 static void feed(wire_flows *flows, wire_flow *flow, cinch_wire_side side,
                  const unsigned char *bytes, size_t size, int64_t when)
 {
-    flow->wire.now = when - flow->first;
+    /* The clock may have been set back, or the packets sorted otherwise. */
+    flow->wire.now = when > flow->first ? when - flow->first : 0;
     flow->ways[side].next += (uint32_t)size;
     (void)cinch_wire_feed(flow->decoder, side, bytes, size, flows->err);
 }

@@ -34,6 +34,12 @@ static int is_not_tls(const cinch_conn *watcher, unsigned long code)
             reason == SSL_R_HTTPS_PROXY_REQUEST || reason == SSL_R_PACKET_LENGTH_TOO_LONG);
 }
 
+/* Nothing went wrong in OpenSSL: what moves its bytes gave up, and told the library alone why. */
+static int is_broken(const cinch_conn *watcher, const cinch_openssl_errors *errors)
+{
+    return errors->first == 0 && !watcher->handshake_done && watcher->alert_received == 0;
+}
+
 /* Fills WHY from what is known now; OpenSSL's error queue stays for the library. */
 static void explain(const cinch_conn *watcher, cinch_error *why)
 {
@@ -44,6 +50,9 @@ static void explain(const cinch_conn *watcher, cinch_error *why)
         is_not_tls(watcher, errors.first))
         (void)cinch_fail(why, CINCH_CAUSE_NOT_TLS, "the %s does not speak TLS",
                          watcher->link.derived->settings->is_server ? "client" : "server");
+    else if (!cinch_error_is_set(why) && is_broken(watcher, &errors))
+        (void)cinch_fail(why, CINCH_CAUSE_NETWORK, "the connection broke during the handshake, %s",
+                         cinch_conn_phase(watcher));
     cinch_conn_explain_errors(watcher, SSL_ERROR_SSL, errors, why);
     (void)ERR_pop_to_mark();
 }

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import struct
 import subprocess
 import xml.etree.ElementTree
 
@@ -278,6 +279,29 @@ def test_packets_cut_by_the_capture(tmp_path, pieces):
 def test_a_capture_without_a_beginning(tmp_path, pieces):
     frames = capture.packets(pieces["TLSv1.2"])[2:]
     assert ours(capture.write(tmp_path / "a.pcap", frames))["names"] == ["localhost"]
+
+
+def block(kind, body):
+    """One of pcapng."""
+    body += b"\0" * (-len(body) % 4)
+    size = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + size + body + size
+
+
+@pytest.mark.parametrize("times", [lambda number: 1000 - number, lambda number: -number % 2**64,
+                                   lambda number: 2**63 - 1 if number % 2 else 5])
+def test_times_that_are_no_times(tmp_path, pieces, times):
+    """In whole seconds, going back, or further away than anybody can count."""
+    path = tmp_path / "a.pcapng"
+    head = struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1)
+    seconds = struct.pack("<HHIHHB3xHH", 1, 0, 65535, 9, 1, 0, 0, 0)
+    with open(path, "wb") as out:
+        out.write(block(0x0a0d0d0a, head) + block(1, seconds))
+        for number, frame in enumerate(capture.packets(pieces["TLSv1.2"])):
+            out.write(block(6, struct.pack("<IIIII", 0, times(number) >> 32, times(number) & 0xffffffff,
+                                           len(frame), len(frame)) + frame))
+    seen = [event["microseconds"] for event in read(path)["connections"][0]["wire"]]
+    assert all(0 <= time <= 2**60 for time in seen), seen
 
 
 @pytest.mark.parametrize("cut", [30, 100, -1, -300])

@@ -12,6 +12,8 @@
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
 #include <openssl/x509v3.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static pki_family *family;
 static cinch_context *client, *server;
@@ -450,6 +452,27 @@ static void test_not_tls(void **state)
     foreign_stop(&f);
 }
 
+/* A reset: OpenSSL only learns that no more bytes move. */
+static void test_broken(void **state)
+{
+    cinch_error err = CINCH_ERROR_INIT;
+    foreign f;
+    int ends[2];
+
+    (void)state;
+    start(&f, GIVEN, "localhost");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(write(ends[0], "x", 1), 1);
+    close(ends[1]);
+    SSL_set0_rbio(f.ssl, BIO_new_socket(ends[0], BIO_CLOSE));
+    f.result = SSL_do_handshake(f.ssl);
+    assert_int_equal(SSL_get_error(f.ssl, f.result), SSL_ERROR_SYSCALL);
+    assert_int_equal(cinch_openssl_explain(f.ssl, &err), CINCH_FAILED);
+    assert_int_equal(err.cause, CINCH_CAUSE_NETWORK);
+    assert_non_null(strstr(err.what, "broke during the handshake"));
+    foreign_stop(&f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_contexts, close_contexts)
 
 int main(void)
@@ -469,6 +492,7 @@ int main(void)
         TEST(test_used_again),
         TEST(test_used_for_another),
         TEST(test_not_tls),
+        TEST(test_broken),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
