@@ -140,7 +140,7 @@ static int ignores_input(const cinch_conn *conn)
 
 cinch_status cinch_conn_recv_space(cinch_conn *conn, void **space, size_t *size, cinch_error *err)
 {
-    if (!cinch_enter(err))
+    if (!cinch_enter_plain(err))
         return CINCH_FAILED;
     if (conn == NULL || space == NULL || size == NULL)
         return cinch_fail_null(err, conn == NULL ? "connection" : "place for the room to receive");
@@ -171,7 +171,7 @@ static void keep_first(cinch_opening *opening, const unsigned char *bytes, size_
 
 cinch_status cinch_conn_recv_commit(cinch_conn *conn, size_t n, cinch_error *err)
 {
-    if (!cinch_enter(err))
+    if (!cinch_enter_plain(err))
         return CINCH_FAILED;
     if (conn == NULL)
         return cinch_fail_null(err, "connection");
@@ -192,7 +192,7 @@ cinch_status cinch_conn_recv_commit(cinch_conn *conn, size_t n, cinch_error *err
 
 cinch_status cinch_conn_recv_end(cinch_conn *conn, cinch_error *err)
 {
-    if (!cinch_enter(err))
+    if (!cinch_enter_plain(err))
         return CINCH_FAILED;
     if (conn == NULL)
         return cinch_fail_null(err, "connection");

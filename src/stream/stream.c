@@ -155,7 +155,7 @@ static int handshake_lasts_too_long(const cinch_stream *stream)
 
 cinch_status cinch_stream_enter(cinch_stream *stream, cinch_error *err)
 {
-    if (!cinch_enter(err))
+    if (!cinch_enter_plain(err))
         return CINCH_FAILED;
     if (stream == NULL)
         return cinch_fail_null(err, "stream");
