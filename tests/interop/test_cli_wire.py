@@ -2,6 +2,7 @@
 
 import json
 import random
+import resource
 import shutil
 import struct
 import subprocess
@@ -265,6 +266,34 @@ def test_a_missing_packet_is_told(tmp_path, pieces):
     assert found["missing"] == len(frames[hole]) - 54
     problems = [event for event in found["wire"] if event["kind"] == "problem"]
     assert len(problems) == 1 and "are missing in the capture" in problems[0]["text"]
+
+
+def cpu_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_a_scan_of_ports(tmp_path):
+    """Each of very many connections has to be found again."""
+    count = 60000
+    syn = capture.packet("up", 999, flags=0x02)
+    frames = [syn[:34] + port.to_bytes(2, "big") + syn[36:] for port in range(1, count + 1)]
+    path = capture.write(tmp_path / "a.pcap", frames)
+    before = cpu_seconds()
+    outcome = run(CINCH, "wire", path)
+    assert outcome.code == 4 and f"{count} TCP connections".encode() in outcome.err
+    assert cpu_seconds() - before < 12
+
+
+def test_tiny_pieces_that_are_early(tmp_path):
+    """Each has to find its place among the others: there cannot be any number of them."""
+    frames = [capture.packet("up", capture.START["up"] - 1, flags=0x02)]
+    frames += [capture.packet("up", capture.START["up"] + 8 + at, b"x") for at in range(4000)]
+    late = [capture.packet("up", capture.START["up"] + 4008 + at, b"x") for at in range(200)]
+    whole = [capture.packet("up", capture.START["up"], b"x" * 8)]
+    for pieces, missing in (frames + whole, 0), (frames + late + whole, 8):
+        found = read(capture.write(tmp_path / "a.pcap", pieces), code=4)["connections"][0]
+        assert found["missing"] == missing
 
 
 def test_packets_cut_by_the_capture(tmp_path, pieces):
