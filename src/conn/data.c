@@ -165,8 +165,8 @@ static void see_close(cinch_conn *conn)
 static int nothing_to_read(const cinch_conn *conn)
 {
     return cinch_buffer_used(&conn->in) == 0 && !conn->recv_ended && !conn->lost_bytes &&
-           conn->alert_sent == 0 && conn->late != CINCH_LATE_FINISHED && conn->turn.fiber == NULL && !SSL_in_init(conn->ssl) &&
-           !SSL_has_pending(conn->ssl);
+           conn->alert_sent == 0 && conn->late != CINCH_LATE_FINISHED && conn->turn.fiber == NULL &&
+           !SSL_in_init(conn->ssl) && !SSL_has_pending(conn->ssl);
 }
 
 /* One record's data. *N > 0 with CINCH_OK. */
