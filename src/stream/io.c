@@ -227,13 +227,11 @@ void cinch_stream_begin_waiting(const cinch_stream *stream, cinch_waiting *waiti
     if (waiting->since != 0)
         return;
     waiting->since = cinch_clock_us();
-    waiting->deadline =
-        cinch_deadline_first(cinch_deadline_after(waiting->since, waiting->limit_ms),
-                             stream->deadline);
+    waiting->deadline = cinch_deadline_first(
+        cinch_deadline_after(waiting->since, waiting->limit_ms), stream->deadline);
 }
 
-cinch_status cinch_stream_timed_out(cinch_stream *stream, cinch_waiting *waiting,
-                                    cinch_error *err)
+cinch_status cinch_stream_timed_out(cinch_stream *stream, cinch_waiting *waiting, cinch_error *err)
 {
     cinch_error local = CINCH_ERROR_INIT;
     char how_long[CINCH_DURATION_TEXT];
@@ -284,8 +282,7 @@ cinch_status cinch_stream_await_signature(cinch_stream *stream, cinch_waiting *w
     return cinch_stream_timed_out(stream, waiting, err);
 }
 
-cinch_status cinch_stream_send_all(cinch_stream *stream, cinch_waiting *waiting,
-                                   cinch_error *err)
+cinch_status cinch_stream_send_all(cinch_stream *stream, cinch_waiting *waiting, cinch_error *err)
 {
     for (;;) {
         cinch_status status = cinch_stream_send(stream, err);

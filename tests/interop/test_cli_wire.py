@@ -177,7 +177,8 @@ def test_tshark_sees_the_same(pki, tmp_path, maker, version):
     path = capture.write(tmp_path / "a.pcap", capture.packets(MAKERS[maker](pki, version)))
     mine, other = ours(path), theirs(path)
     assert mine == other
-    assert len(mine["client"]) >= 4 and len(mine["server"]) >= 4 and mine["suites"]
+    # Whether the end of the client is among them depends on who closes first.
+    assert len(mine["client"]) >= 3 and len(mine["server"]) >= 4 and mine["suites"]
     assert mine["names"] in (["localhost"], ["www.example.test"])
     assert len(mine["serials"]) == (2 if version == "TLSv1.2" else 0)
 
