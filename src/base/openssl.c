@@ -200,6 +200,18 @@ int cinch_ex_place(atomic_int *place, int objects, CRYPTO_EX_dup *copied, CRYPTO
     return known;
 }
 
+int cinch_ex_leave_out(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **data, int index,
+                       long number, void *pointer)
+{
+    (void)to;
+    (void)from;
+    (void)index;
+    (void)number;
+    (void)pointer;
+    *data = NULL;
+    return 1;
+}
+
 int cinch_openssl_out_of_memory(unsigned long code)
 {
     if (code == 0)

@@ -46,6 +46,10 @@ int cinch_ssl_set_groups_of(SSL *ssl, const char *list);
  */
 int cinch_ex_place(atomic_int *place, int objects, CRYPTO_EX_dup *copied, CRYPTO_EX_free *freed);
 
+/* cinch_ex_leave_out is a COPIED for what belongs to one object: a copy of that begins without. */
+int cinch_ex_leave_out(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **data, int index,
+                       long number, void *pointer);
+
 /* cinch_openssl_out_of_memory tells whether the error CODE says so. */
 int cinch_openssl_out_of_memory(unsigned long code);
 

@@ -34,19 +34,6 @@ static void free_watcher(void *parent, void *watcher, CRYPTO_EX_DATA *data, int 
     release(watcher);
 }
 
-/* Each SSL has its own; a copy by SSL_dup() gets one when it begins. */
-static int leave_out(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **watcher, int index,
-                     long number, void *pointer)
-{
-    (void)to;
-    (void)from;
-    (void)index;
-    (void)number;
-    (void)pointer;
-    *watcher = NULL;
-    return 1;
-}
-
 cinch_conn *cinch_foreign_watcher(const SSL *ssl)
 {
     int place = atomic_load(&watcher_place);
@@ -149,7 +136,9 @@ cinch_conn *cinch_foreign_begin(SSL *ssl)
 
     if (watcher != NULL)
         return watcher->state == CINCH_STATE_FAILED ? NULL : watcher;
-    int place = cinch_ex_place(&watcher_place, CRYPTO_EX_INDEX_SSL, leave_out, free_watcher);
+    /* Each SSL has its own; a copy by SSL_dup() gets one when it begins. */
+    int place =
+        cinch_ex_place(&watcher_place, CRYPTO_EX_INDEX_SSL, cinch_ex_leave_out, free_watcher);
     if (f == NULL || !f->ready || place < 0)
         return NULL;
     watcher = cinch_alloc(sizeof *watcher);

@@ -1,10 +1,9 @@
 /*
  * proved.c: the signatures of a chain need to be checked once. A client meets the same servers again and
- * again, with the same certificates byte for byte, and two thirds of what it has to compute for the
- * certificates are signatures that it has seen to hold before. What is remembered is a hash of the whole
- * chain, anchor included, and of the flags that were in force: one byte of any certificate, or another anchor,
- * and all is computed. Only the signatures are spared; names, times, purposes, constraints, revocation and
- * whether the anchor is believed are looked at each time.
+ * again, with the same certificates byte for byte, and has seen their signatures hold before. What is
+ * remembered is a hash of the whole chain, anchor included, and of the flags that were in force: one byte
+ * of any certificate, or another anchor, and all is computed. Only the signatures are spared; names,
+ * times, purposes, constraints, revocation and whether the anchor is believed are looked at each time.
  */
 #include "trust/proved.h"
 

@@ -1,36 +1,5 @@
 /* extensions.c: how the bodies of extensions are laid out, in each message that they stand in. */
-#include "wire/parts.h"
-
-#define NUMBER(name, width, registry)                                                              \
-    {                                                                                              \
-        CINCH_WIRE_NUMBER, name, width, registry, 0, NULL, NULL, 0                                 \
-    }
-#define OPAQUE(name, width)                                                                        \
-    {                                                                                              \
-        CINCH_WIRE_OPAQUE, name, width, CINCH_NUMBERS_NONE, 0, NULL, NULL, 0                       \
-    }
-#define TEXT(name, width)                                                                          \
-    {                                                                                              \
-        CINCH_WIRE_TEXT, name, width, CINCH_NUMBERS_NONE, 0, NULL, NULL, 0                         \
-    }
-#define REST(name)                                                                                 \
-    {                                                                                              \
-        CINCH_WIRE_REST, name, 0, CINCH_NUMBERS_NONE, 0, NULL, NULL, 0                             \
-    }
-#define LIST(name, width, item, each, registry)                                                    \
-    {                                                                                              \
-        CINCH_WIRE_LIST, name, width, registry, each, item, NULL, 0                                \
-    }
-#define VECTOR(name, width, inside)                                                                \
-    {                                                                                              \
-        CINCH_WIRE_VECTOR, name, width, CINCH_NUMBERS_NONE, 0, NULL, inside, 0                     \
-    }
-#define DONE                                                                                       \
-    {                                                                                              \
-        CINCH_WIRE_DONE, NULL, 0, CINCH_NUMBERS_NONE, 0, NULL, NULL, 0                             \
-    }
-
-typedef cinch_wire_part part;
+#include "wire/tables.h"
 
 static const part nothing[] = {DONE};
 static const part server_name[] = {NUMBER("name_type", 1, CINCH_NUMBERS_NAME_TYPE),

@@ -1,46 +1,9 @@
 /* messages.c: how the handshake messages of all versions are laid out. */
 #include "wire/messages.h"
 
+#include "wire/tables.h"
+
 #include <string.h>
-
-#define NUMBER(name, width, registry)                                                              \
-    {                                                                                              \
-        CINCH_WIRE_NUMBER, name, width, registry, 0, NULL, NULL, 0                                 \
-    }
-#define BYTES(name, width)                                                                         \
-    {                                                                                              \
-        CINCH_WIRE_BYTES, name, width, CINCH_NUMBERS_NONE, 0, NULL, NULL, 0                        \
-    }
-#define OPAQUE(name, width)                                                                        \
-    {                                                                                              \
-        CINCH_WIRE_OPAQUE, name, width, CINCH_NUMBERS_NONE, 0, NULL, NULL, 0                       \
-    }
-#define TEXT(name, width)                                                                          \
-    {                                                                                              \
-        CINCH_WIRE_TEXT, name, width, CINCH_NUMBERS_NONE, 0, NULL, NULL, 0                         \
-    }
-#define REST(name)                                                                                 \
-    {                                                                                              \
-        CINCH_WIRE_REST, name, 0, CINCH_NUMBERS_NONE, 0, NULL, NULL, 0                             \
-    }
-#define LIST(name, width, item, each, registry)                                                    \
-    {                                                                                              \
-        CINCH_WIRE_LIST, name, width, registry, each, item, NULL, 0                                \
-    }
-#define VECTOR(name, width, inside)                                                                \
-    {                                                                                              \
-        CINCH_WIRE_VECTOR, name, width, CINCH_NUMBERS_NONE, 0, NULL, inside, 0                     \
-    }
-#define EXTENSIONS                                                                                 \
-    {                                                                                              \
-        CINCH_WIRE_EXTENSIONS, "extensions", 2, CINCH_NUMBERS_NONE, 0, NULL, NULL, 1               \
-    }
-#define DONE                                                                                       \
-    {                                                                                              \
-        CINCH_WIRE_DONE, NULL, 0, CINCH_NUMBERS_NONE, 0, NULL, NULL, 0                             \
-    }
-
-typedef cinch_wire_part part;
 
 static const part nothing[] = {DONE};
 
@@ -163,9 +126,6 @@ static const part next_protocol[] = {TEXT("selected_protocol", 1), OPAQUE("paddi
 static const part unknown[] = {REST("content"), DONE};
 
 /* The key exchanges of TLS 1.2 and before (RFC 8422, 5.4; RFC 5246, 7.4.3; RFC 4279; RFC 5489). */
-#define POINT                                                                                      \
-    NUMBER("curve_type", 1, CINCH_NUMBERS_CURVE_TYPE),                                             \
-        NUMBER("named_curve", 2, CINCH_NUMBERS_GROUP), OPAQUE("public", 1)
 #define PRIME OPAQUE("dh_p", 2), OPAQUE("dh_g", 2), OPAQUE("dh_Ys", 2)
 #define SIGNED NUMBER("algorithm", 2, CINCH_NUMBERS_SIGALG), OPAQUE("signature", 2)
 #define HINT OPAQUE("psk_identity_hint", 2)
