@@ -205,7 +205,6 @@ cinch_status cinch_stream_read(cinch_stream *stream, void *buf, size_t size, siz
         status = cinch_stream_ready(stream, err);
     if (status != CINCH_OK)
         return status;
-    cinch_waiting waiting =
-        cinch_stream_waiting(stream->timeouts.read_ms, "waiting for data");
+    cinch_waiting waiting = cinch_stream_waiting(stream->timeouts.read_ms, "waiting for data");
     return cinch_stream_take(stream, buf, size, n, &waiting, err);
 }

@@ -103,15 +103,13 @@ cinch_status cinch_stream_await_signature(cinch_stream *stream, cinch_waiting *w
                                           cinch_error *err);
 
 /* cinch_stream_timed_out sets ERR for WAITING. */
-cinch_status cinch_stream_timed_out(cinch_stream *stream, cinch_waiting *waiting,
-                                    cinch_error *err);
+cinch_status cinch_stream_timed_out(cinch_stream *stream, cinch_waiting *waiting, cinch_error *err);
 
 /* cinch_stream_too_late sets ERR for a call that came after the stream's deadline. */
 cinch_status cinch_stream_too_late(cinch_stream *stream, cinch_error *err);
 
 /* cinch_stream_send_all sends everything, waiting if need be; WANT_WRITE if non-blocking. */
-cinch_status cinch_stream_send_all(cinch_stream *stream, cinch_waiting *waiting,
-                                   cinch_error *err);
+cinch_status cinch_stream_send_all(cinch_stream *stream, cinch_waiting *waiting, cinch_error *err);
 
 /* ---- the calls, without what is the same in all of them ---- */
 

@@ -184,8 +184,7 @@ cinch_status cinch_stream_say_goodbye(cinch_stream *stream, cinch_error *err)
         if (stream->send_error != 0)
             return CINCH_OK;
     }
-    cinch_waiting waiting =
-        cinch_stream_waiting(stream->timeouts.write_ms, "sending close_notify");
+    cinch_waiting waiting = cinch_stream_waiting(stream->timeouts.write_ms, "sending close_notify");
     return cinch_stream_send_all(stream, &waiting, err);
 }
 

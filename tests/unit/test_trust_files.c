@@ -720,7 +720,7 @@ static void test_what_is_kept(void **state)
 static void test_recent(void **state)
 {
     cinch_error err = CINCH_ERROR_INIT;
-    char name[16], *path = path_of("recent.pem");
+    char name[32], *path = path_of("recent.pem");
     cinch_cached *file;
     cinch_index *index;
 
