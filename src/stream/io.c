@@ -33,14 +33,14 @@ static const char *line_end(const cinch_error *err)
     return err->evidence[0] != 0 ? "\n" : "";
 }
 
-/* One recv() into the conn. The count, 0 at the end, -1 with errno; EAGAIN if nothing is there. */
+/* One recv() into the conn. The count, 0 at the end, -1 with errno: EAGAIN, or EINTR if it waits itself. */
 static ssize_t receive_once(cinch_stream *stream, void *space, size_t size, int flags)
 {
     ssize_t got;
 
     do
         got = recv(stream->fd, space, size, flags);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && errno == EINTR && (flags & MSG_DONTWAIT) != 0);
     return got;
 }
 
@@ -83,7 +83,8 @@ cinch_status cinch_stream_receive(cinch_stream *stream, int flags, cinch_error *
         return cinch_conn_recv_end(stream->conn, err);
     /* After a failed send the system reports a reset as an orderly end. */
     int number = got == 0 ? stream->send_error : errno;
-    if (number == EAGAIN)
+    stream->was_interrupted = number == EINTR;
+    if (number == EAGAIN || number == EINTR)
         return CINCH_WANT_READ;
     return transport_broke(stream, number, phase(stream, "waiting for data"), 1, err);
 }
@@ -227,13 +228,11 @@ void cinch_stream_begin_waiting(const cinch_stream *stream, cinch_waiting *waiti
     if (waiting->since != 0)
         return;
     waiting->since = cinch_clock_us();
-    waiting->deadline =
-        cinch_deadline_first(cinch_deadline_after(waiting->since, waiting->limit_ms),
-                             stream->deadline);
+    waiting->deadline = cinch_deadline_first(
+        cinch_deadline_after(waiting->since, waiting->limit_ms), stream->deadline);
 }
 
-cinch_status cinch_stream_timed_out(cinch_stream *stream, cinch_waiting *waiting,
-                                    cinch_error *err)
+cinch_status cinch_stream_timed_out(cinch_stream *stream, cinch_waiting *waiting, cinch_error *err)
 {
     cinch_error local = CINCH_ERROR_INIT;
     char how_long[CINCH_DURATION_TEXT];
@@ -284,8 +283,7 @@ cinch_status cinch_stream_await_signature(cinch_stream *stream, cinch_waiting *w
     return cinch_stream_timed_out(stream, waiting, err);
 }
 
-cinch_status cinch_stream_send_all(cinch_stream *stream, cinch_waiting *waiting,
-                                   cinch_error *err)
+cinch_status cinch_stream_send_all(cinch_stream *stream, cinch_waiting *waiting, cinch_error *err)
 {
     for (;;) {
         cinch_status status = cinch_stream_send(stream, err);

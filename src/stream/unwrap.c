@@ -21,8 +21,8 @@ static cinch_status wait_for_goodbye(cinch_stream *stream, cinch_error *err)
 {
     unsigned char byte;
     size_t n = 0;
-    cinch_waiting waiting = cinch_stream_waiting(stream->timeouts.read_ms,
-                                                 "waiting for the peer's close_notify");
+    cinch_waiting waiting =
+        cinch_stream_waiting(stream->timeouts.read_ms, "waiting for the peer's close_notify");
     cinch_status status = cinch_stream_take(stream, &byte, 1, &n, &waiting, err);
 
     if (status == CINCH_OK)
@@ -71,6 +71,6 @@ cinch_status cinch_stream_unwrap(cinch_stream *stream, void *buf, size_t size, s
     if (status != CINCH_OK)
         return status;
     stream->unwrapped = 1;
-    stream->own = 0;
+    cinch_stream_give_back(stream);
     return CINCH_OK;
 }
