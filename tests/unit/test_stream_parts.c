@@ -295,7 +295,7 @@ static void a_non_blocking_stream_says_how_much(void **state)
         partial += count > 0;
     }
     assert_true(partial > 0);
-    while ((status = cinch_stream_flush(stream, &err)) == CINCH_WANT_WRITE)
+    while ((status = cinch_stream_close_write(stream, &err)) == CINCH_WANT_WRITE)
         wait_for(stream, status);
     cinch_stream_free(stream);
     assert_fine(&err);
