@@ -12,6 +12,9 @@
 #define ETHERTYPE_QINQ 0x88a8u
 #define PROTOCOL_TCP 6u
 
+/* A time behind it is nobody's; what is computed with times stays far from their ends. */
+#define MOST_SECONDS ((int64_t)1 << 40)
+
 /* The rest of a packet. */
 typedef struct span {
     const unsigned char *at;
@@ -156,6 +159,18 @@ static bool read_tcp(span *in, capture_segment *segment, size_t lost)
     return true;
 }
 
+/* In microseconds. A capture may claim any time. */
+static int64_t read_time(const struct pcap_pkthdr *head)
+{
+    int64_t seconds = (int64_t)head->ts.tv_sec;
+
+    if (seconds < 0)
+        seconds = 0;
+    if (seconds > MOST_SECONDS)
+        seconds = MOST_SECONDS;
+    return seconds * 1000000 + (int64_t)head->ts.tv_usec;
+}
+
 static bool read_packet(const struct pcap_pkthdr *head, const unsigned char *bytes, size_t link,
                         capture_segment *segment, capture_counts *counts)
 {
@@ -164,7 +179,7 @@ static bool read_packet(const struct pcap_pkthdr *head, const unsigned char *byt
     bool is_ip;
 
     memset(segment, 0, sizeof(*segment));
-    segment->when = (int64_t)head->ts.tv_sec * 1000000 + head->ts.tv_usec;
+    segment->when = read_time(head);
     if (!skip_link(&in, link) || in.size == 0)
         return false;
     if (in.at[0] >> 4 == 4)

@@ -7,8 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So much may be early before the capture counts as incomplete: a large window of TCP. */
+/*
+ * So much may be early before the capture counts as incomplete: a large window of TCP. Tiny pieces count
+ * as more than they are, as each has to find its place among the others.
+ */
 #define MOST_EARLY ((size_t)4 * 1024 * 1024)
+#define LEAST_EARLY ((size_t)1024)
 
 static bool is_end(const capture_end *a, const capture_end *b)
 {
@@ -26,21 +30,35 @@ static bool is_client(const capture_segment *s)
     return s->from.port >= s->to.port;
 }
 
-static wire_flow *find(const wire_flows *flows, const capture_segment *s, cinch_wire_side *side)
+static size_t mix(const capture_end *end)
 {
-    wire_flow *found = NULL;
+    uint32_t sum = 2166136261u;
 
-    /* The last one: ports are used again. */
-    for (wire_flow *flow = flows->first; flow != NULL; flow = flow->next) {
-        if (is_end(&flow->ends[0], &s->from) && is_end(&flow->ends[1], &s->to)) {
-            *side = CINCH_WIRE_CLIENT;
-            found = flow;
-        } else if (is_end(&flow->ends[1], &s->from) && is_end(&flow->ends[0], &s->to)) {
-            *side = CINCH_WIRE_SERVER;
-            found = flow;
-        }
+    for (size_t i = 0; i < end->size; i++)
+        sum = (sum ^ end->address[i]) * 16777619u;
+    sum = (sum ^ (end->port >> 8)) * 16777619u;
+    sum = (sum ^ (end->port & 0xff)) * 16777619u;
+    return sum;
+}
+
+/* Both directions of a connection have the same place. */
+static wire_flow **place_of(wire_flows *flows, const capture_segment *s)
+{
+    return &flows->places[(mix(&s->from) + mix(&s->to)) % WIRE_PLACES];
+}
+
+/* The last one: ports are used again. */
+static wire_flow *find(wire_flows *flows, const capture_segment *s, cinch_wire_side *side)
+{
+    for (wire_flow *flow = *place_of(flows, s); flow != NULL; flow = flow->before) {
+        *side = CINCH_WIRE_CLIENT;
+        if (is_end(&flow->ends[0], &s->from) && is_end(&flow->ends[1], &s->to))
+            return flow;
+        *side = CINCH_WIRE_SERVER;
+        if (is_end(&flow->ends[1], &s->from) && is_end(&flow->ends[0], &s->to))
+            return flow;
     }
-    return found;
+    return NULL;
 }
 
 /* What is inside is told right behind the record that it was in. */
@@ -88,6 +106,8 @@ static wire_flow *add(wire_flows *flows, const capture_segment *s, cinch_wire_si
     else
         flows->first = flow;
     flows->last = flow;
+    flow->before = *place_of(flows, s);
+    *place_of(flows, s) = flow;
     return flow;
 }
 
@@ -95,7 +115,8 @@ static wire_flow *add(wire_flows *flows, const capture_segment *s, cinch_wire_si
 static void feed(wire_flows *flows, wire_flow *flow, cinch_wire_side side,
                  const unsigned char *bytes, size_t size, int64_t when)
 {
-    flow->wire.now = when - flow->first;
+    /* The clock may have been set back, or the packets sorted otherwise. */
+    flow->wire.now = when > flow->first ? when - flow->first : 0;
     flow->ways[side].next += (uint32_t)size;
     (void)cinch_wire_feed(flow->decoder, side, bytes, size, flows->err);
 }
@@ -118,6 +139,11 @@ static void tell_gap(wire_flow *flow, cinch_wire_side side, size_t missing)
     free(text);
 }
 
+static size_t counts_for(size_t size)
+{
+    return size > LEAST_EARLY ? size : LEAST_EARLY;
+}
+
 static void keep_early(wire_way *way, const capture_segment *s)
 {
     wire_piece **at = &way->early;
@@ -131,7 +157,7 @@ static void keep_early(wire_way *way, const capture_segment *s)
     piece->when = s->when;
     memcpy(piece->bytes, s->bytes, s->size);
     *at = piece;
-    way->early_size += s->size;
+    way->early_size += counts_for(s->size);
 }
 
 static void drop_first(wire_way *way)
@@ -139,7 +165,7 @@ static void drop_first(wire_way *way)
     wire_piece *piece = way->early;
 
     way->early = piece->next;
-    way->early_size -= piece->size;
+    way->early_size -= counts_for(piece->size);
     free(piece);
 }
 

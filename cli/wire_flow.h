@@ -26,7 +26,8 @@ typedef struct wire_way {
 
 typedef struct wire_flow {
     struct wire_flow *next;
-    capture_end ends[2]; /* client, server */
+    struct wire_flow *before; /* one that began earlier, with the same place in the table */
+    capture_end ends[2];      /* client, server */
     wire_way ways[2];
     cinch_wire *decoder;
     wire_reader *reader; /* NULL: there are no keys */
@@ -40,9 +41,14 @@ typedef struct wire_flow {
     size_t missing; /* bytes that the capture does not have */
 } wire_flow;
 
+enum {
+    WIRE_PLACES = 4096
+};
+
 typedef struct wire_flows {
     wire_flow *first;
     wire_flow *last;
+    wire_flow *places[WIRE_PLACES]; /* by their ends: a scan of ports makes many connections */
     bool json;
     bool hex;
     const wire_keys *keys; /* NULL: none */

@@ -10,6 +10,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: event_buffers HOST PORT [CA]\n");
         return 2;
     }
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets as to files */
     cinch_context *ctx = cinch_context_client(&t.err);
     if (argc > 3)
         cinch_context_trust_file(ctx, argv[3], &t.err);

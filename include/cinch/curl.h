@@ -182,7 +182,9 @@ static inline cinch_status cinch_curl_result(CURL *curl, CURLcode code, cinch_er
         cause = CINCH_CAUSE_BAD_SETTING;
         what = "the URL, or one that it leads to, has no TLS";
         remedy = "use one of: " CINCH_CURL_PROTOCOLS;
-    }
+    } else if (code != CURLE_COULDNT_CONNECT && code != CURLE_SEND_ERROR &&
+               code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING)
+        remedy = "this is not about TLS: see what the server answers, and libcurl-errors(3)";
     return cinch_error_set(err, cause, what, curl_easy_strerror(code), remedy);
 }
 

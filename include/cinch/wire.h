@@ -108,8 +108,8 @@ CINCH_API cinch_status cinch_wire_inside(cinch_wire *wire, cinch_wire_side sende
  * the handshake begins. FLAGS is 0, or CINCH_WIRE_INSIDE to show protected messages as well, which
  * only the two ends should know: certificates, and tickets with which a session is resumed. CALLBACK
  * NULL stops it. CALLBACK is called within calls on CONN, cinch_conn_free() among them; ARG must stay
- * valid as long as CONN. If memory
- * runs out the connection goes on, and CALLBACK is told of that problem and of nothing more.
+ * valid as long as CONN. If memory runs out the connection goes on, and CALLBACK is told of that
+ * problem and of nothing more.
  */
 CINCH_API cinch_status cinch_conn_wire(cinch_conn *conn, cinch_wire_callback callback, void *arg,
                                        int flags, cinch_error *err);

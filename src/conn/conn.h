@@ -70,8 +70,9 @@ struct cinch_conn {
     cinch_pace pace;
     cinch_message_callback on_message; /* NULL: nobody looks */
     void *on_message_arg;
-    cinch_tap *tap;                    /* NULL: nobody looks */
-    char server_name[CINCH_HOST_TEXT]; /* what the client asked for, as the server saw it */
+    cinch_tap *tap;                          /* NULL: nobody looks */
+    void (*see_next)(const SSL *, int, int); /* foreign.h: the info callback that ours replaced */
+    char server_name[CINCH_HOST_TEXT];       /* what the client asked for, as the server saw it */
 };
 
 /* bio.c: a BIO that moves bytes between SSL and the two buffers. NULL if there is no memory. */

@@ -25,6 +25,12 @@ cinch_foreign *cinch_foreign_of(const SSL *ssl);
 /* cinch_foreign_watch puts the callbacks that watch into CTX, which F hangs on. 1 or 0. */
 int cinch_foreign_watch(SSL_CTX *ctx, cinch_foreign *f);
 
+/* cinch_foreign_stay puts our info callback into the SSL of WATCHER, in front of the library's. */
+void cinch_foreign_stay(cinch_conn *watcher);
+
+/* cinch_foreign_leave puts the library's back. */
+void cinch_foreign_leave(const cinch_conn *watcher);
+
 /* cinch_foreign_insist makes the verification ours, whatever was put in since. */
 void cinch_foreign_insist(SSL_CTX *ctx);
 
@@ -38,6 +44,9 @@ cinch_conn *cinch_foreign_begin(SSL *ssl);
 
 /* cinch_foreign_watcher gives the watcher if there is one. */
 cinch_conn *cinch_foreign_watcher(const SSL *ssl);
+
+/* cinch_foreign_is_new tells whether somebody else is expected by now: the handshake is another one. */
+int cinch_foreign_is_new(const cinch_conn *watcher);
 
 /* cinch_foreign_again drops the watcher of an SSL that begins anew. */
 void cinch_foreign_again(SSL *ssl);

@@ -128,15 +128,17 @@ static cinch_status set_up(cinch_conn *watcher, const cinch_foreign *f)
 {
     cinch_error *err = watcher->link.report;
     SSL *ssl = watcher->ssl;
-    int is_server = watcher->link.derived->settings->is_server;
+    const cinch_settings *settings = watcher->link.derived->settings;
+    int is_server = settings->is_server;
 
     if (!cinch_link_attach(&watcher->link, ssl))
         return cinch_fail_memory(err, "beginning a handshake");
     if (SSL_is_server(ssl) != is_server)
         return cinch_fail(err, CINCH_CAUSE_MISUSE, "a %s's context was applied for a %s",
                           is_server ? "server" : "client", is_server ? "client" : "server");
-    /* Whatever the library thinks of verification. */
-    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(SSL_get_SSL_CTX(ssl)), NULL);
+    /* Whatever the library thinks of verification, here or in its SSL_CTX. */
+    SSL_set_verify(ssl, cinch_settings_verify_mode(settings), NULL);
+    cinch_foreign_stay(watcher);
     return is_server ? CINCH_OK : begin_client(watcher, f, err);
 }
 
@@ -171,6 +173,20 @@ cinch_conn *cinch_foreign_begin(SSL *ssl)
     return NULL;
 }
 
+int cinch_foreign_is_new(const cinch_conn *watcher)
+{
+    const cinch_foreign *f = cinch_foreign_of(watcher->ssl);
+    cinch_error local = CINCH_ERROR_INIT;
+    cinch_host now = {.text = ""};
+
+    if (watcher->state == CINCH_STATE_FAILED || f == NULL)
+        return 0;
+    (void)ERR_set_mark();
+    cinch_status status = find_host(f, watcher->ssl, &now, &local);
+    (void)ERR_pop_to_mark();
+    return status != CINCH_OK || strcmp(now.text, watcher->link.host.text) != 0;
+}
+
 void cinch_foreign_again(SSL *ssl)
 {
     cinch_conn *watcher = cinch_foreign_watcher(ssl);
@@ -178,6 +194,7 @@ void cinch_foreign_again(SSL *ssl)
 
     if (watcher == NULL || SSL_set_ex_data(ssl, place, NULL) != 1)
         return;
+    cinch_foreign_leave(watcher);
     /* The link is gone with it: until there is another one, callbacks refuse. */
     cinch_link_detach(ssl);
     release(watcher);

@@ -1,6 +1,7 @@
 /*
  * foreign_watch.c: the callbacks in another library's SSL_CTX. Some of them that library may replace in
- * a single SSL; those that verify, that see the ClientHello and that begin a handshake it cannot.
+ * a single SSL; those that verify, that see the ClientHello and that begin a handshake it cannot, and
+ * they put back what is missing.
  */
 #include "base/clock.h"
 #include "base/fail.h"
@@ -33,6 +34,12 @@ static int is_not_tls(const cinch_conn *watcher, unsigned long code)
             reason == SSL_R_HTTPS_PROXY_REQUEST || reason == SSL_R_PACKET_LENGTH_TOO_LONG);
 }
 
+/* Nothing went wrong in OpenSSL: what moves its bytes gave up, and told the library alone why. */
+static int is_broken(const cinch_conn *watcher, const cinch_openssl_errors *errors)
+{
+    return errors->first == 0 && !watcher->handshake_done && watcher->alert_received == 0;
+}
+
 /* Fills WHY from what is known now; OpenSSL's error queue stays for the library. */
 static void explain(const cinch_conn *watcher, cinch_error *why)
 {
@@ -43,6 +50,9 @@ static void explain(const cinch_conn *watcher, cinch_error *why)
         is_not_tls(watcher, errors.first))
         (void)cinch_fail(why, CINCH_CAUSE_NOT_TLS, "the %s does not speak TLS",
                          watcher->link.derived->settings->is_server ? "client" : "server");
+    else if (!cinch_error_is_set(why) && is_broken(watcher, &errors))
+        (void)cinch_fail(why, CINCH_CAUSE_NETWORK, "the connection broke during the handshake, %s",
+                         cinch_conn_phase(watcher));
     cinch_conn_explain_errors(watcher, SSL_ERROR_SSL, errors, why);
     (void)ERR_pop_to_mark();
 }
@@ -163,8 +173,34 @@ static void see(const SSL *ssl, int where, int value)
         else if ((where & SSL_CB_EXIT) != 0 && value <= 0 && is_over(ssl))
             fail(watcher);
     }
-    if (f != NULL && f->see_next != NULL)
-        f->see_next(ssl, where, value);
+    void (*next)(const SSL *, int, int) = f == NULL ? NULL : f->see_next;
+    if (watcher != NULL && SSL_get_info_callback(pointer.out) == see)
+        next = watcher->see_next;
+    if (next != NULL)
+        next(ssl, where, value);
+}
+
+/*
+ * A library that has set a callback of its own since must not be the only one who sees the end: a
+ * handshake without certificates, which it may have allowed, asks nobody else.
+ */
+void cinch_foreign_stay(cinch_conn *watcher)
+{
+    SSL *ssl = watcher->ssl;
+    void (*theirs)(const SSL *, int, int) = SSL_get_info_callback(ssl);
+
+    if (theirs == NULL)
+        theirs = SSL_CTX_get_info_callback(SSL_get_SSL_CTX(ssl));
+    if (theirs == see)
+        return;
+    watcher->see_next = theirs;
+    SSL_set_info_callback(ssl, see);
+}
+
+void cinch_foreign_leave(const cinch_conn *watcher)
+{
+    if (SSL_get_info_callback(watcher->ssl) == see)
+        SSL_set_info_callback(watcher->ssl, watcher->see_next);
 }
 
 static int verify(X509_STORE_CTX *store_ctx, void *arg)
@@ -172,13 +208,15 @@ static int verify(X509_STORE_CTX *store_ctx, void *arg)
     SSL *ssl = X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     const cinch_conn *watcher = ssl == NULL ? NULL : cinch_foreign_begin(ssl);
 
-    if (watcher == NULL) {
+    int verified = watcher == NULL ? 0 : cinch_verify_callback(store_ctx, arg);
+
+    if (watcher == NULL)
         X509_STORE_CTX_set_error(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION);
-        return 0;
-    }
-    int verified = cinch_verify_callback(store_ctx, arg);
     if (verified == 1)
         cinch_foreign_mark(watcher, X509_STORE_CTX_get0_chain(store_ctx));
+    else if (ssl != NULL)
+        /* A client of libssl looks only now at whether a "no" counts. */
+        SSL_set_verify(ssl, SSL_get_verify_mode(ssl) | SSL_VERIFY_PEER, NULL);
     return verified;
 }
 
@@ -198,7 +236,7 @@ static int see_client_hello(SSL *ssl, int *alert, void *arg)
 static int see_beginning(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
                          size_t *size, X509 *x, size_t index, int *alert, void *arg)
 {
-    const cinch_conn *watcher = cinch_foreign_begin(ssl);
+    const cinch_conn *watcher = cinch_foreign_watcher(ssl);
 
     (void)type;
     (void)context;
@@ -207,6 +245,10 @@ static int see_beginning(SSL *ssl, unsigned type, unsigned context, const unsign
     (void)x;
     (void)index;
     (void)arg;
+    /* An SSL that is used again, by a library that has taken our info callback out of it. */
+    if (watcher != NULL && cinch_foreign_is_new(watcher))
+        cinch_foreign_again(ssl);
+    watcher = cinch_foreign_begin(ssl);
     if (watcher != NULL && cinch_foreign_offers_ours(watcher))
         return 0;
     *alert = SSL_AD_INTERNAL_ERROR;

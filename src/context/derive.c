@@ -71,7 +71,7 @@ static cinch_status install_trust(const cinch_settings *settings, SSL_CTX *ctx, 
     return name_issuers(settings, ctx, err);
 }
 
-static void install_verification(const cinch_settings *settings, SSL_CTX *ctx)
+int cinch_settings_verify_mode(const cinch_settings *settings)
 {
     int mode = SSL_VERIFY_PEER;
 
@@ -79,7 +79,12 @@ static void install_verification(const cinch_settings *settings, SSL_CTX *ctx)
         mode = SSL_VERIFY_NONE;
     if (settings->is_server && settings->client_auth == CINCH_CLIENT_AUTH_REQUIRED)
         mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-    SSL_CTX_set_verify(ctx, mode, NULL);
+    return mode;
+}
+
+static void install_verification(const cinch_settings *settings, SSL_CTX *ctx)
+{
+    SSL_CTX_set_verify(ctx, cinch_settings_verify_mode(settings), NULL);
     SSL_CTX_set_verify_depth(ctx, settings->verify_depth);
     SSL_CTX_set_cert_verify_callback(ctx, cinch_verify_callback, NULL);
 }

@@ -2,7 +2,9 @@
 
 import json
 import random
+import resource
 import shutil
+import struct
 import subprocess
 import xml.etree.ElementTree
 
@@ -175,7 +177,8 @@ def test_tshark_sees_the_same(pki, tmp_path, maker, version):
     path = capture.write(tmp_path / "a.pcap", capture.packets(MAKERS[maker](pki, version)))
     mine, other = ours(path), theirs(path)
     assert mine == other
-    assert len(mine["client"]) >= 4 and len(mine["server"]) >= 4 and mine["suites"]
+    # Whether the end of the client is among them depends on who closes first.
+    assert len(mine["client"]) >= 3 and len(mine["server"]) >= 4 and mine["suites"]
     assert mine["names"] in (["localhost"], ["www.example.test"])
     assert len(mine["serials"]) == (2 if version == "TLSv1.2" else 0)
 
@@ -266,6 +269,34 @@ def test_a_missing_packet_is_told(tmp_path, pieces):
     assert len(problems) == 1 and "are missing in the capture" in problems[0]["text"]
 
 
+def cpu_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_a_scan_of_ports(tmp_path):
+    """Each of very many connections has to be found again."""
+    count = 60000
+    syn = capture.packet("up", 999, flags=0x02)
+    frames = [syn[:34] + port.to_bytes(2, "big") + syn[36:] for port in range(1, count + 1)]
+    path = capture.write(tmp_path / "a.pcap", frames)
+    before = cpu_seconds()
+    outcome = run(CINCH, "wire", path)
+    assert outcome.code == 4 and f"{count} TCP connections".encode() in outcome.err
+    assert cpu_seconds() - before < 12
+
+
+def test_tiny_pieces_that_are_early(tmp_path):
+    """Each has to find its place among the others: there cannot be any number of them."""
+    frames = [capture.packet("up", capture.START["up"] - 1, flags=0x02)]
+    frames += [capture.packet("up", capture.START["up"] + 8 + at, b"x") for at in range(4000)]
+    late = [capture.packet("up", capture.START["up"] + 4008 + at, b"x") for at in range(200)]
+    whole = [capture.packet("up", capture.START["up"], b"x" * 8)]
+    for pieces, missing in (frames + whole, 0), (frames + late + whole, 8):
+        found = read(capture.write(tmp_path / "a.pcap", pieces), code=4)["connections"][0]
+        assert found["missing"] == missing
+
+
 def test_packets_cut_by_the_capture(tmp_path, pieces):
     path = capture.write(tmp_path / "a.pcap", capture.packets(pieces["TLSv1.2"]), snap=100)
     found = read(path, code=4)["connections"][0]
@@ -278,6 +309,29 @@ def test_packets_cut_by_the_capture(tmp_path, pieces):
 def test_a_capture_without_a_beginning(tmp_path, pieces):
     frames = capture.packets(pieces["TLSv1.2"])[2:]
     assert ours(capture.write(tmp_path / "a.pcap", frames))["names"] == ["localhost"]
+
+
+def block(kind, body):
+    """One of pcapng."""
+    body += b"\0" * (-len(body) % 4)
+    size = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + size + body + size
+
+
+@pytest.mark.parametrize("times", [lambda number: 1000 - number, lambda number: -number % 2**64,
+                                   lambda number: 2**63 - 1 if number % 2 else 5])
+def test_times_that_are_no_times(tmp_path, pieces, times):
+    """In whole seconds, going back, or further away than anybody can count."""
+    path = tmp_path / "a.pcapng"
+    head = struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1)
+    seconds = struct.pack("<HHIHHB3xHH", 1, 0, 65535, 9, 1, 0, 0, 0)
+    with open(path, "wb") as out:
+        out.write(block(0x0a0d0d0a, head) + block(1, seconds))
+        for number, frame in enumerate(capture.packets(pieces["TLSv1.2"])):
+            out.write(block(6, struct.pack("<IIIII", 0, times(number) >> 32, times(number) & 0xffffffff,
+                                           len(frame), len(frame)) + frame))
+    seen = [event["microseconds"] for event in read(path)["connections"][0]["wire"]]
+    assert all(0 <= time <= 2**60 for time in seen), seen
 
 
 @pytest.mark.parametrize("cut", [30, 100, -1, -300])

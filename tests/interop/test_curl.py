@@ -189,7 +189,9 @@ def test_example_https(pki, nginx):
     refuses("unknown-ca", example("curl_https", f"{url}/hello.txt", pki / "other-root.pem"))
     outcome = example("curl_https", f"{url}/to-clear", pki / "root.pem")
     assert outcome.code == 2 and b"has no TLS" in outcome.err
-    assert example("curl_https", f"{url}/nothing", pki / "root.pem").code == 3
+    outcome = example("curl_https", f"{url}/nothing", pki / "root.pem")
+    assert outcome.code == 3 and b"not about TLS" in outcome.err, outcome.text
+    assert b"check the network" not in outcome.err
 
 
 def test_example_smtp(pki, mail):

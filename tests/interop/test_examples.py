@@ -1,5 +1,6 @@
 """The programs of examples/ do what they say, with each other."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -212,6 +213,20 @@ def test_buffers_refuse_another_name(ca, name):
     with Server("server", ca / "renamed.pem", "0") as wrong:
         outcome = example(name, "localhost", wrong.port, ca / "ca.pem")
     assert outcome.code == 6 and outcome.out == b"" and b"renamed.test" in outcome.err
+
+
+@pytest.mark.parametrize("name", loops("event_buffers"))
+def test_buffers_tell_of_a_reset(ca, name):
+    """The server is gone, with bytes unread: nothing is OpenSSL's fault, and no signal ends the program."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        def reset():
+            with listening.accept()[0] as connection:
+                connection.recv(1)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            ended = pool.submit(reset)
+            outcome = example(name, "localhost", listening.getsockname()[1], ca / "ca.pem")
+            ended.result()
+    assert outcome.code == 3 and b"broke during the handshake" in outcome.err, outcome.text
 
 
 def ssl_client(ca, port):

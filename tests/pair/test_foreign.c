@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cinch/psk.h>
 #include <cmocka.h>
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
 #include <openssl/x509v3.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static pki_family *family;
 static cinch_context *client, *server;
@@ -237,9 +240,7 @@ static void test_library_does_not_verify(void **state)
     SSL_CTX_set_verify(f.ctx, SSL_VERIFY_NONE, say_yes);
     SSL_set_verify(f.ssl, SSL_VERIFY_NONE, say_yes);
     SSL_set_info_callback(f.ssl, ignore);
-    (void)foreign_handshake(&f);
-    assert_int_not_equal(SSL_get_verify_result(f.ssl), X509_V_OK);
-    foreign_stop(&f);
+    assert_refused(&f, CINCH_CAUSE_WRONG_HOST_NAME);
 
     start(&f, GIVEN, "other.example");
     SSL_set_verify(f.ssl, SSL_VERIFY_NONE, NULL);
@@ -256,6 +257,41 @@ static void see_done(const SSL *ssl, int where, int value)
     (void)ssl;
     (void)value;
     seen_done += where == SSL_CB_HANDSHAKE_DONE;
+}
+
+static unsigned share(SSL *ssl, const char *hint, char *identity, unsigned room,
+                      unsigned char *secret, unsigned most)
+{
+    (void)ssl;
+    (void)hint;
+    (void)room;
+    (void)most;
+    memcpy(identity, "we", 3);
+    for (int i = 0; i < 32; i++)
+        secret[i] = (unsigned char)(i * 7);
+    return 32;
+}
+
+/* A secret of the library's, and so no certificate; nor has our info callback its place. */
+static void test_library_shares_a_secret(void **state)
+{
+    unsigned char secret[32];
+    char identity[8];
+    foreign f;
+
+    (void)state;
+    (void)share(NULL, NULL, identity, sizeof identity, secret, sizeof secret);
+    assert_int_equal(cinch_context_psk(server, identity, secret, sizeof secret, 1, NULL), CINCH_OK);
+    start(&f, GIVEN, "localhost");
+    SSL_set_psk_client_callback(f.ssl, share);
+    SSL_set_info_callback(f.ssl, see_done);
+    seen_done = 0;
+    (void)foreign_handshake(&f);
+    assert_false(foreign_talk(&f));
+    assert_int_not_equal(SSL_get_verify_result(f.ssl), X509_V_OK);
+    /* Its own callback is called all the same. */
+    assert_int_equal(seen_done, 1);
+    foreign_stop(&f);
 }
 
 /* What the library had in its SSL_CTX for itself stays. */
@@ -371,6 +407,25 @@ static void test_used_again(void **state)
     assert_refused(&f, CINCH_CAUSE_WRONG_HOST_NAME);
 }
 
+/* Used again for another host, by a library that has taken our info callback out of it. */
+static void test_used_for_another(void **state)
+{
+    foreign f;
+
+    (void)state;
+    start(&f, ASKED, "localhost");
+    SSL_set_info_callback(f.ssl, ignore);
+    assert_true(foreign_handshake(&f));
+    SSL_set_shutdown(f.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    assert_int_equal(SSL_set_session(f.ssl, NULL), 1);
+    assert_int_equal(SSL_clear(f.ssl), 1);
+    say(f.ssl, ASKED, "other.example");
+    cinch_conn_free(f.ours.conn);
+    f.ours = (pair_end){.conn = cinch_conn_new(server, NULL, NULL), .err = CINCH_ERROR_INIT};
+    f.result = f.error = 0;
+    assert_refused(&f, CINCH_CAUSE_WRONG_HOST_NAME);
+}
+
 static void test_not_tls(void **state)
 {
     cinch_error err = CINCH_ERROR_INIT;
@@ -397,6 +452,27 @@ static void test_not_tls(void **state)
     foreign_stop(&f);
 }
 
+/* A reset: OpenSSL only learns that no more bytes move. */
+static void test_broken(void **state)
+{
+    cinch_error err = CINCH_ERROR_INIT;
+    foreign f;
+    int ends[2];
+
+    (void)state;
+    start(&f, GIVEN, "localhost");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(write(ends[0], "x", 1), 1);
+    close(ends[1]);
+    SSL_set0_rbio(f.ssl, BIO_new_socket(ends[0], BIO_CLOSE));
+    f.result = SSL_do_handshake(f.ssl);
+    assert_int_equal(SSL_get_error(f.ssl, f.result), SSL_ERROR_SYSCALL);
+    assert_int_equal(cinch_openssl_explain(f.ssl, &err), CINCH_FAILED);
+    assert_int_equal(err.cause, CINCH_CAUSE_NETWORK);
+    assert_non_null(strstr(err.what, "broke during the handshake"));
+    foreign_stop(&f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_contexts, close_contexts)
 
 int main(void)
@@ -408,12 +484,15 @@ int main(void)
         TEST(test_revoked),
         TEST(test_no_staple),
         TEST(test_library_does_not_verify),
+        TEST(test_library_shares_a_secret),
         TEST(test_what_the_library_has),
         TEST(test_policy),
         TEST(test_identity),
         TEST(test_context_changes),
         TEST(test_used_again),
+        TEST(test_used_for_another),
         TEST(test_not_tls),
+        TEST(test_broken),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
