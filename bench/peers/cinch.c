@@ -65,7 +65,10 @@ static void *open_conn(int fd)
 {
     cinch_error err = CINCH_ERROR_INIT;
     cinch_stream *stream = cinch_stream_wrap(context, fd, host, &err);
+    const cinch_timeouts for_ever = {.read_ms = CINCH_FOREVER};
 
+    /* As the others, which have no limit of their own. */
+    (void)cinch_stream_timeouts(stream, &for_ever, &err);
     if (cinch_stream_handshake(stream, &err) != CINCH_OK)
         die(&err);
     return stream;

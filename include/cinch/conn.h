@@ -46,6 +46,7 @@
 
 #include <cinch/context.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 CINCH_BEGIN_DECLS
 
@@ -130,6 +131,13 @@ CINCH_API CINCH_MUST_USE cinch_status cinch_conn_read(cinch_conn *conn, void *bu
  */
 CINCH_API CINCH_MUST_USE cinch_status cinch_conn_write(cinch_conn *conn, const void *data,
                                                        size_t size, size_t *n, cinch_error *err);
+
+/*
+ * cinch_conn_writev is cinch_conn_write() for the COUNT pieces of data at PARTS, in their order, as if
+ * they were one: records are filled across their borders. It takes and counts bytes, not pieces.
+ */
+CINCH_API CINCH_MUST_USE cinch_status cinch_conn_writev(cinch_conn *conn, const struct iovec *parts,
+                                                        int count, size_t *n, cinch_error *err);
 
 /*
  * cinch_conn_close says close_notify to the peer: nothing more can be written, what the peer writes

@@ -17,6 +17,7 @@
 #include <cinch/conn.h>
 #include <cinch/peer.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 CINCH_BEGIN_DECLS
 
@@ -68,8 +69,8 @@ CINCH_API cinch_stream *cinch_stream_wrap(cinch_context *ctx, int fd, const char
                                           cinch_error *err);
 
 /*
- * cinch_stream_wrap_adopt is cinch_stream_wrap(), but FD is the stream's and closed with it, and
- * also when this call fails.
+ * cinch_stream_wrap_adopt is cinch_stream_wrap(), but FD is the stream's, which sets its SO_RCVTIMEO,
+ * and is closed with it, and also when this call fails.
  */
 CINCH_API cinch_stream *cinch_stream_wrap_adopt(cinch_context *ctx, int fd, const char *host,
                                                 cinch_error *err);
@@ -126,6 +127,19 @@ CINCH_API CINCH_MUST_USE cinch_status cinch_stream_write(cinch_stream *stream, c
 /* cinch_stream_write_all writes SIZE bytes of DATA. Only for blocking streams. */
 CINCH_API cinch_status cinch_stream_write_all(cinch_stream *stream, const void *data, size_t size,
                                               cinch_error *err);
+
+/*
+ * cinch_stream_writev is cinch_stream_write() for the COUNT pieces of data at PARTS, in their order, as
+ * if they were one: a small head and what follows it leave together, in one record if they fit. *N
+ * counts bytes, and may end within a piece.
+ */
+CINCH_API CINCH_MUST_USE cinch_status cinch_stream_writev(cinch_stream *stream,
+                                                          const struct iovec *parts, int count,
+                                                          size_t *n, cinch_error *err);
+
+/* cinch_stream_writev_all writes all of the COUNT pieces at PARTS. Only for blocking streams. */
+CINCH_API cinch_status cinch_stream_writev_all(cinch_stream *stream, const struct iovec *parts,
+                                               int count, cinch_error *err);
 
 /*
  * cinch_stream_flush hands what a non-blocking stream still has to send to the operating system.

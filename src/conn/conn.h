@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/openssl.h"
 #include "conn/pace.h"
+#include "conn/parts.h"
 #include "conn/tap.h"
 #include "context/link.h"
 #include "identity/signer.h"
@@ -130,6 +131,10 @@ void cinch_explain_no_sigalg(const cinch_conn *conn, cinch_error *local);
 int cinch_explain_not_tls(const cinch_conn *conn, cinch_error *local);
 
 /* For the stream. */
+
+/* cinch_conn_write_parts is cinch_conn_write() for at most MOST bytes of PARTS, which it leaves behind. */
+cinch_status cinch_conn_write_parts(cinch_conn *conn, cinch_parts *parts, size_t most, size_t *n,
+                                    cinch_error *err);
 
 /* cinch_conn_phase says what the conn waits for: "waiting for the server's hello". */
 const char *cinch_conn_phase(const cinch_conn *conn);

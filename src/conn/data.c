@@ -264,9 +264,62 @@ static void make_room(cinch_conn *conn, size_t size)
     (void)cinch_buffer_space(&conn->out, size + size / 16 + 64, &room);
 }
 
+/* One record of PARTS at least, which it leaves behind. *N counts them. */
+static cinch_status write_parts(cinch_conn *conn, cinch_parts *parts, size_t most, size_t *n,
+                                cinch_buffer *scratch, cinch_error *err)
+{
+    const cinch_settings *settings = conn->link.derived->settings;
+    cinch_status status = CINCH_OK;
+
+    while (status == CINCH_OK && *n < most) {
+        size_t part = 0, size;
+
+        if (cinch_buffer_used(&conn->out) >= CINCH_OUT_HIGH)
+            return CINCH_WANT_WRITE;
+        int64_t now = settings->quick_start ? cinch_clock_us() : 0;
+        size_t largest =
+            cinch_pace_next(&conn->pace, (size_t)settings->record_size, settings->quick_start, now);
+        const void *data =
+            cinch_parts_look(parts, largest < most - *n ? largest : most - *n, scratch, &size);
+        status = write_once(conn, data, size, &part, *n == 0 ? err : NULL);
+        if (settings->quick_start)
+            cinch_pace_sent(&conn->pace, part, now);
+        cinch_parts_skip(parts, part);
+        *n += part;
+    }
+    return status;
+}
+
+cinch_status cinch_conn_write_parts(cinch_conn *conn, cinch_parts *parts, size_t most, size_t *n,
+                                    cinch_error *err)
+{
+    cinch_buffer scratch = {0};
+    cinch_status status;
+
+    *n = 0;
+    if (!usable(conn, err, &status))
+        return status;
+    if (we_closed(conn))
+        return cinch_fail(err, CINCH_CAUSE_MISUSE, "a write after close");
+    if (most > parts->left)
+        most = parts->left;
+    status = advance(conn, err);
+    if (status == CINCH_OK && most > 0)
+        cinch_resume_give(&conn->link, conn->ssl);
+    if (status == CINCH_OK && most > 0) {
+        make_room(conn, most);
+        status = write_parts(conn, parts, most, n, &scratch, err);
+    }
+    cinch_parts_wipe(&scratch);
+    cinch_buffer_free(&scratch);
+    cinch_openssl_clear();
+    return *n > 0 ? CINCH_OK : status;
+}
+
 cinch_status cinch_conn_write(cinch_conn *conn, const void *data, size_t size, size_t *n,
                               cinch_error *err)
 {
+    cinch_parts parts = cinch_parts_of(data, size);
     cinch_status status;
 
     if (n != NULL)
@@ -275,32 +328,24 @@ cinch_status cinch_conn_write(cinch_conn *conn, const void *data, size_t size, s
         return status;
     if (n == NULL || (data == NULL && size > 0))
         return cinch_fail_null(err, "data to write");
-    if (we_closed(conn))
-        return cinch_fail(err, CINCH_CAUSE_MISUSE, "a write after close");
-    status = advance(conn, err);
-    if (status == CINCH_OK && size > 0)
-        cinch_resume_give(&conn->link, conn->ssl);
-    if (status == CINCH_OK)
-        make_room(conn, size);
-    while (status == CINCH_OK && *n < size) {
-        size_t left = size - *n, part = 0;
+    return cinch_conn_write_parts(conn, &parts, size, n, err);
+}
 
-        if (cinch_buffer_used(&conn->out) >= CINCH_OUT_HIGH) {
-            status = CINCH_WANT_WRITE;
-            break;
-        }
-        const cinch_settings *settings = conn->link.derived->settings;
-        int64_t now = settings->quick_start ? cinch_clock_us() : 0;
-        size_t most =
-            cinch_pace_next(&conn->pace, (size_t)settings->record_size, settings->quick_start, now);
-        status = write_once(conn, (const char *)data + *n, left < most ? left : most, &part,
-                            *n == 0 ? err : NULL);
-        if (settings->quick_start)
-            cinch_pace_sent(&conn->pace, part, now);
-        *n += part;
-    }
-    cinch_openssl_clear();
-    return *n > 0 ? CINCH_OK : status;
+cinch_status cinch_conn_writev(cinch_conn *conn, const struct iovec *parts, int count, size_t *n,
+                               cinch_error *err)
+{
+    cinch_parts all;
+    cinch_status status;
+
+    if (n != NULL)
+        *n = 0;
+    if (!usable(conn, err, &status))
+        return status;
+    if (n == NULL)
+        return cinch_fail_null(err, "place for the number of bytes written");
+    if (cinch_parts_take(&all, parts, count, err) != CINCH_OK)
+        return CINCH_FAILED;
+    return cinch_conn_write_parts(conn, &all, all.left, n, err);
 }
 
 cinch_status cinch_conn_close(cinch_conn *conn, cinch_error *err)

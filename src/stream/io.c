@@ -33,14 +33,14 @@ static const char *line_end(const cinch_error *err)
     return err->evidence[0] != 0 ? "\n" : "";
 }
 
-/* One recv() into the conn. The count, 0 at the end, -1 with errno; EAGAIN if nothing is there. */
+/* One recv() into the conn. The count, 0 at the end, -1 with errno: EAGAIN, or EINTR if it waits itself. */
 static ssize_t receive_once(cinch_stream *stream, void *space, size_t size, int flags)
 {
     ssize_t got;
 
     do
         got = recv(stream->fd, space, size, flags);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && errno == EINTR && (flags & MSG_DONTWAIT) != 0);
     return got;
 }
 
@@ -83,7 +83,8 @@ cinch_status cinch_stream_receive(cinch_stream *stream, int flags, cinch_error *
         return cinch_conn_recv_end(stream->conn, err);
     /* After a failed send the system reports a reset as an orderly end. */
     int number = got == 0 ? stream->send_error : errno;
-    if (number == EAGAIN)
+    stream->was_interrupted = number == EINTR;
+    if (number == EAGAIN || number == EINTR)
         return CINCH_WANT_READ;
     return transport_broke(stream, number, phase(stream, "waiting for data"), 1, err);
 }

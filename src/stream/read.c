@@ -6,7 +6,6 @@
 #include "conn/conn.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 cinch_waiting cinch_stream_handshake_waiting(cinch_stream *stream)
 {
@@ -105,33 +104,6 @@ cinch_status cinch_stream_handshake(cinch_stream *stream, cinch_error *err)
     return cinch_stream_send_all(stream, &waiting, err);
 }
 
-/* The most receives that are not tried first. */
-#define WAIT_FIRST_MOST 63
-
-/*
- * Receives what is there, WAITED for or not; or waits itself if it may take FOREVER. Where the peer takes
- * its time, as with questions and answers, trying first costs a call to the system for nothing: so the
- * next times that is left out, and tried again later on.
- */
-static cinch_status try_to_receive(cinch_stream *stream, int waited, int forever, cinch_error *err)
-{
-    if (stream->nonblocking || waited || forever)
-        return cinch_stream_receive(stream, forever ? 0 : MSG_DONTWAIT, err);
-    if (stream->wait_first > 0) {
-        stream->wait_first--;
-        return CINCH_WANT_READ;
-    }
-    cinch_status status = cinch_stream_receive(stream, MSG_DONTWAIT, err);
-    if (status != CINCH_WANT_READ) {
-        stream->wait_next = 0;
-    } else {
-        stream->wait_first = stream->wait_next;
-        if (stream->wait_next < WAIT_FIRST_MOST)
-            stream->wait_next = stream->wait_next * 2 + 1;
-    }
-    return status;
-}
-
 static int is_too_late(const cinch_stream *stream, cinch_waiting *waiting)
 {
     cinch_stream_begin_waiting(stream, waiting);
@@ -166,13 +138,12 @@ cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, siz
         if (unsent > CINCH_OUT_HIGH)
             status = CINCH_WANT_WRITE;
         if (status == CINCH_WANT_READ) {
-            int forever = !stream->nonblocking && unsent == 0 &&
-                          waiting->limit_ms == CINCH_FOREVER && stream->deadline == CINCH_NEVER;
-
             /* Bits of a record that never ends must not hold us up for ever. */
             if (received && !stream->nonblocking && is_too_late(stream, waiting))
                 return cinch_stream_timed_out(stream, waiting, err);
-            status = try_to_receive(stream, waited, forever, err);
+            status = waited || stream->nonblocking
+                         ? cinch_stream_receive(stream, MSG_DONTWAIT, err)
+                         : cinch_stream_try_receive(stream, unsent == 0, waiting, err);
             waited = 0;
             if (status == CINCH_OK) {
                 received = 1;

@@ -71,6 +71,14 @@ static cinch_status read_chunk(int fd, unsigned char *chunk, size_t want, off_t 
     return CINCH_FAILED;
 }
 
+static cinch_status send_chunk(cinch_stream *stream, const unsigned char *chunk, size_t size,
+                               size_t *done, cinch_error *err)
+{
+    cinch_parts parts = cinch_parts_of(chunk, size);
+
+    return cinch_stream_put(stream, &parts, done, err);
+}
+
 static cinch_status send_range(cinch_stream *stream, int fd, off_t offset, off_t count, off_t *sent,
                                cinch_error *err)
 {
@@ -86,7 +94,7 @@ static cinch_status send_range(cinch_stream *stream, int fd, off_t offset, off_t
 
         status = read_chunk(fd, chunk, want, offset + *sent, &n, err);
         if (status == CINCH_OK)
-            status = cinch_stream_put(stream, chunk, n, &done, err);
+            status = send_chunk(stream, chunk, n, &done, err);
         *sent += (off_t)done;
     }
     cinch_release(chunk);

@@ -2,6 +2,7 @@
 #ifndef CINCH_STREAM_STREAM_H
 #define CINCH_STREAM_STREAM_H
 
+#include "conn/parts.h"
 #include "stream/address.h"
 #include "stream/deadline.h"
 
@@ -12,11 +13,14 @@ struct cinch_stream {
     int fd;
     int own; /* the descriptor is closed with the stream */
     int nonblocking;
-    int started;    /* the handshake has begun */
-    int unwrapped;  /* the descriptor is the caller's and speaks plain text again */
-    int send_error; /* errno of the send that failed: nothing more can leave. 0: none */
-    int wait_first; /* so many receives yet are not tried before something is there */
-    int wait_next;  /* and so many after the next one that is in vain */
+    int started;         /* the handshake has begun */
+    int unwrapped;       /* the descriptor is the caller's and speaks plain text again */
+    int send_error;      /* errno of the send that failed: nothing more can leave. 0: none */
+    int wait_first;      /* so many receives yet are not tried before something is there */
+    int wait_next;       /* and so many after the next one that is in vain */
+    int never_blocks;    /* the descriptor does not wait by itself */
+    int was_interrupted; /* the last receive that waited by itself, by a signal */
+    int recv_limit_ms;   /* SO_RCVTIMEO, as set here; 0: none */
     cinch_timeouts timeouts;
     int64_t deadline;           /* of cinch_stream_deadline() */
     int64_t handshake_deadline; /* from its first step on */
@@ -66,12 +70,15 @@ void cinch_stream_say_last(cinch_stream *stream);
 
 /*
  * cinch_stream_receive receives once: CINCH_OK if something came (the end counts), CINCH_WANT_READ
- * if nothing is there. FLAGS for recv(): MSG_DONTWAIT, or 0 to wait for ever, if the descriptor does.
+ * if nothing is there. FLAGS for recv(): MSG_DONTWAIT; or 0 to wait as the descriptor does, until a signal.
  */
 cinch_status cinch_stream_receive(cinch_stream *stream, int flags, cinch_error *err);
 
 /* cinch_stream_send_broke explains that sending failed with errno NUMBER, and what the peer said. */
 cinch_status cinch_stream_send_broke(cinch_stream *stream, int number, cinch_error *err);
+
+/* cinch_stream_give_back makes the descriptor the caller's, without a limit for receiving. */
+void cinch_stream_give_back(cinch_stream *stream);
 
 /* What a call waits for. It begins when there is something to wait for: most calls never ask the clock. */
 typedef struct cinch_waiting {
@@ -96,6 +103,13 @@ cinch_status cinch_stream_wait(cinch_stream *stream, short events, cinch_waiting
                                cinch_error *err);
 
 /*
+ * cinch_stream_try_receive is cinch_stream_receive() for a read that WAITING is for: if MAY_WAIT it may wait
+ * itself, and it may find out nothing, if something is there hardly ever. CINCH_WANT_READ: wait.
+ */
+cinch_status cinch_stream_try_receive(cinch_stream *stream, int may_wait, cinch_waiting *waiting,
+                                      cinch_error *err);
+
+/*
  * cinch_stream_await_signature waits for the answer that the program owes the conn; CINCH_OK, or sets
  * ERR when the time is over. The socket is left alone meanwhile.
  */
@@ -117,11 +131,11 @@ cinch_status cinch_stream_send_all(cinch_stream *stream, cinch_waiting *waiting,
 cinch_status cinch_stream_ready(cinch_stream *stream, cinch_error *err);
 
 /*
- * cinch_stream_put writes all of DATA to a blocking stream; *DONE counts what has left, also on
+ * cinch_stream_put writes all of PARTS to a blocking stream; *DONE counts what has left, also on
  * failure. The limit for one write counts anew for each piece of 64 KiB.
  */
-cinch_status cinch_stream_put(cinch_stream *stream, const unsigned char *data, size_t size,
-                              size_t *done, cinch_error *err);
+cinch_status cinch_stream_put(cinch_stream *stream, cinch_parts *parts, size_t *done,
+                              cinch_error *err);
 
 /*
  * cinch_stream_say_goodbye sends close_notify. A peer that has said its own and is gone already is no

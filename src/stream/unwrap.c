@@ -71,6 +71,6 @@ cinch_status cinch_stream_unwrap(cinch_stream *stream, void *buf, size_t size, s
     if (status != CINCH_OK)
         return status;
     stream->unwrapped = 1;
-    stream->own = 0;
+    cinch_stream_give_back(stream);
     return CINCH_OK;
 }

@@ -83,6 +83,12 @@ def test_memory_gets_its_answer(ca, server):
     assert outcome.out == b"hello from a loop\n" and outcome.err == b""
 
 
+def test_parts_leave_together(ca, server):
+    outcome = example("parts", "localhost", server.port, ca / "ca.pem")
+    assert outcome.code == 0, outcome.text
+    assert outcome.out == b"33 bytes follow\nthe head was made after the body\n"
+
+
 def test_nonblocking_joins_both_ways(ca, server):
     data = os.urandom(1 << 20)
     outcome = example("nonblocking", "localhost", server.port, ca / "ca.pem", stdin=data)
