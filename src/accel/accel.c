@@ -53,6 +53,7 @@ static void stay_loaded(void)
 
 static decision load(void)
 {
+    static OSSL_PROVIDER *provider; /* to the end of the process */
     static int added;
     OSSL_LIB_CTX *context = cinch_library_context();
 
@@ -69,7 +70,9 @@ static decision load(void)
     stay_loaded();
     added = added || OSSL_PROVIDER_add_builtin(context, CINCH_PROVIDER, cinch_provider_init) == 1;
     /* What OpenSSL loads by itself, where nothing else was asked for, has to stay. */
-    if (!added || OSSL_PROVIDER_try_load(context, CINCH_PROVIDER, 1) == NULL)
+    if (added && provider == NULL)
+        provider = OSSL_PROVIDER_try_load(context, CINCH_PROVIDER, 1);
+    if (provider == NULL)
         return UNDECIDED;
     (void)snprintf(reason, sizeof reason, "%s", cinch_imb_version);
     return USED;
