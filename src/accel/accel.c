@@ -7,6 +7,7 @@
 #include "base/openssl.h"
 
 #include <cinch/version.h>
+#include <cpuid.h>
 #include <dlfcn.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
@@ -32,13 +33,17 @@ static decision decline(const char *why)
     return UNUSED;
 }
 
-/* Before the library is loaded, which asks the processor again. */
+/* Before the library is loaded, which asks the processor again. AVX-512 has to be what the kernel knows as well. */
 static int processor_fits(void)
 {
+    unsigned eax, ebx, ecx = 0, edx;
+
+    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (ecx & bit_VAES) == 0 ||
+        (ecx & bit_VPCLMULQDQ) == 0)
+        return 0;
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq");
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
 /* OpenSSL calls the provider to the end of the process, so dlclose() must not take its code away. */
