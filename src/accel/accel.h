@@ -9,7 +9,7 @@
 
 /*
  * cinch_accel_ssl_ctx is SSL_CTX_new_ex() for METHOD in our library context, accelerated if that helps and is
- * allowed. NULL with a reason in the queue when memory runs out.
+ * allowed. NULL when memory runs out, not always with a reason in the queue.
  */
 SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method);
 

@@ -3,6 +3,9 @@
  * of the paper that GCM was proposed with, which NIST and OpenSSL use as well.
  */
 #include "accel/accel.h"
+#ifdef CINCH_TEST_IMB
+#include "accel/imb.h"
+#endif
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -186,9 +189,24 @@ static void test_paper(void **state)
     }
 }
 
+#ifdef CINCH_TEST_IMB
+/* Versions of the library that do not export the functions have a manager that hands them out. */
+static void test_manager(void **state)
+{
+    if (!is_in_use())
+        skip();
+    assert_int_equal(cinch_imb_load(1), CINCH_IMB_READY);
+    assert_memory_equal(cinch_imb_version, "libipsec-mb ", 12);
+    test_paper(state);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+#ifdef CINCH_TEST_IMB
+        cmocka_unit_test(test_manager),
+#endif
         cmocka_unit_test(test_wycheproof),
         cmocka_unit_test(test_paper),
     };
