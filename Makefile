@@ -17,15 +17,17 @@ OUT ?=
 TARGET ?= test
 
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
-	libjansson-dev libhttp-parser-dev scdoc
+	libjansson-dev libhttp-parser-dev libpcap-dev scdoc
 # AES-GCM that is faster, on amd64.
 OPTIONAL_BUILD_PACKAGES = libipsec-mb-dev
 TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip python3-setuptools \
-	python3-wheel openssl gnutls-bin curl procps ca-certificates gnuplot-nox
+	python3-wheel openssl gnutls-bin curl procps ca-certificates gnuplot-nox tshark
 # Where this release of Debian has them: keys in a token, the suites of its Python, and programs in Python.
 OPTIONAL_TEST_PACKAGES = softhsm2 pkcs11-provider libpython3.11-testsuite libpython3.13-testsuite \
 	python3-requests python3-urllib3 python3-aiohttp python3-httpx python3-websockets \
-	python3-tornado gunicorn python3-django $(SERVER_PACKAGES)
+	python3-tornado gunicorn python3-django $(SERVER_PACKAGES) $(LIBRARY_PACKAGES)
+# What takes a context, and loops of others that examples are in.
+LIBRARY_PACKAGES = libcurl4-openssl-dev libuv1-dev libevent-dev
 # Mail, file and web servers, directories and databases of others. The tests start their own, where there are these.
 SERVER_PACKAGES = postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-managesieved vsftpd nginx \
 	postgresql-15 postgresql-17 mariadb-server-core slapd prosody

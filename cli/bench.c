@@ -28,6 +28,7 @@ enum {
 
 #define SECONDS_LEAST 0.05
 #define SECONDS_MOST 60.0
+#define SIZE_USUAL ((long)256 << 10)
 
 static const cli_option options[] = {
     {KEY_BULK, "bulk", NULL, "throughput by cipher suite alone"},
@@ -110,7 +111,8 @@ static int take_seconds(bench_settings *s)
     char *end = optarg;
 
     s->seconds = strtod(optarg, &end);
-    if (end == optarg || *end != '\0' || !isfinite(s->seconds))
+    if (optarg[strspn(optarg, "0123456789.eE+-")] != '\0' || end == optarg || *end != '\0' ||
+        !isfinite(s->seconds))
         return cli_usage(&bench_command, "--seconds takes a number, not %s", optarg);
     if (s->seconds < SECONDS_LEAST || s->seconds > SECONDS_MOST)
         return cli_usage(&bench_command, "--seconds %s is too %s: %g to %g are possible", optarg,
@@ -171,6 +173,10 @@ static int complete(bench_settings *s, int argc, char **argv)
         s->bulk = s->suite_count > 0 || s->key_count == 0;
         s->handshakes = s->key_count > 0 || s->suite_count == 0;
     }
+    if (s->size != 0 && !s->bulk)
+        return cli_usage(me, "--size is about throughput: add --bulk, or leave it out");
+    if (s->size == 0)
+        s->size = SIZE_USUAL;
     return 0;
 }
 
@@ -252,7 +258,7 @@ static void bench(const bench_settings *s, cinch_error *err)
 
 static int run(int argc, char **argv)
 {
-    bench_settings s = {.seconds = 0.3, .rounds = 5, .size = 256 << 10};
+    bench_settings s = {.seconds = 0.3, .rounds = 5};
     cinch_error err = CINCH_ERROR_INIT;
     int code;
     int key;

@@ -8,15 +8,26 @@
 
 enum {
     WARM_BYTES = 4 << 20,
+    WARM_WRITES = 4096,
     LOOK_BYTES = 64 << 10, /* how much is written between looks at the clock */
+    LOOK_WRITES = 64,
     LEAST_SPACE = 16 << 10,
 };
+
+/* MOST bytes, or less where writes are so small that MANY of them are less: each takes its time. */
+static uint64_t limit(uint64_t most, uint64_t many, const bench_settings *settings)
+{
+    uint64_t bytes = many * (uint64_t)settings->size;
+
+    return bytes < most ? bytes : most;
+}
 
 /* At least WANTED bytes, and until DEADLINE. */
 static void write_bulk(cinch_stream *stream, const bench_settings *settings, const char *data,
                        uint64_t wanted, double deadline, bench_report *report)
 {
     uint64_t size = (uint64_t)settings->size;
+    uint64_t step = limit(LOOK_BYTES, LOOK_WRITES, settings);
     uint64_t look = 0;
     uint64_t sent = 0;
 
@@ -24,7 +35,7 @@ static void write_bulk(cinch_stream *stream, const bench_settings *settings, con
         if (sent >= look) {
             if (sent >= wanted && bench_wall_now() >= deadline)
                 break;
-            look = sent + LOOK_BYTES;
+            look = sent + step;
         }
         (void)cinch_stream_write_all(stream, data, size, &report->err);
         sent += size;
@@ -39,7 +50,8 @@ void bench_bulk_serve(const bench_job *job, cinch_listener *listener, bench_repo
     char byte = BENCH_WARM;
     double cpu;
 
-    write_bulk(stream, job->settings, data, WARM_BYTES, 0, report);
+    write_bulk(stream, job->settings, data, limit(WARM_BYTES, WARM_WRITES, job->settings), 0,
+               report);
     /* Tells the client how much that was. */
     (void)cinch_stream_write_all(stream, &byte, 1, &report->err);
     if (stream != NULL && bench_read_byte(stream, &byte, &report->err)) {

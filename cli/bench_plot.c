@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -171,29 +172,67 @@ static void print_script(const bench_machine *machine, const bench_case *cases, 
     fputs("unset multiplot\n", out);
 }
 
+/* gnuplot does not look whether it could write all of it. */
+static bool is_whole(FILE *picture)
+{
+    char tail[16] = ""; /* its last line, and line ends */
+
+    return fseek(picture, -(long)(sizeof(tail) - 1), SEEK_END) == 0 &&
+           fread(tail, 1, sizeof(tail) - 1, picture) == sizeof(tail) - 1 &&
+           strstr(tail, "</svg>") != NULL;
+}
+
+/* Takes the place of what FD has. False with `errno` set if it cannot be written. */
+static bool put_picture(FILE *picture, int fd)
+{
+    struct stat about;
+    char part[4096];
+    size_t size;
+
+    rewind(picture);
+    /* Only a file has a length, not a pipe, a terminal or a device. */
+    if (fstat(fd, &about) != 0 || (S_ISREG(about.st_mode) && ftruncate(fd, 0) != 0))
+        return false;
+    while ((size = fread(part, 1, sizeof(part), picture)) > 0) {
+        for (size_t done = 0; done < size;) {
+            ssize_t wrote = write(fd, part + done, size - done);
+
+            if (wrote < 0 && errno != EINTR)
+                return false;
+            done += wrote > 0 ? (size_t)wrote : 0;
+        }
+    }
+    return ferror(picture) == 0;
+}
+
 bool bench_plot_draw(int fd, const bench_machine *machine, const bench_case *cases, size_t count,
                      cinch_error *err)
 {
     FILE *script = tmpfile();
+    FILE *picture = tmpfile();
     int number = 0;
-    bool ok = script != NULL;
+    bool ok = script != NULL && picture != NULL;
 
     if (ok) {
         print_script(machine, cases, count, script);
         ok = fflush(script) == 0 && lseek(fileno(script), 0, SEEK_SET) == 0;
     }
-    /* A pipe or a terminal has no length. */
-    if (ok && lseek(fd, 0, SEEK_CUR) >= 0)
-        ok = ftruncate(fd, 0) == 0;
     if (!ok)
         number = errno;
-    ok = ok && run_gnuplot("-", fileno(script), fd, &number);
+    ok = ok && run_gnuplot("-", fileno(script), fileno(picture), &number) && is_whole(picture);
+    if (ok && !put_picture(picture, fd)) {
+        number = errno;
+        ok = false;
+    }
     if (script != NULL)
         (void)fclose(script);
+    if (picture != NULL)
+        (void)fclose(picture);
     if (ok)
         return true;
     cli_fail(err, CINCH_CAUSE_SYSTEM, "see what gnuplot says, and whether the disk is full",
              "the plot could not be drawn");
-    cli_fail_errno(err, number);
+    if (number != 0)
+        cli_fail_errno(err, number);
     return false;
 }

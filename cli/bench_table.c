@@ -4,14 +4,21 @@
 
 #include <string.h>
 
-/* "1234 (1200 to 1260)", in DIGITS digits behind the point. */
+/* How many digits stand behind the point of VALUE: a small one is not nothing. */
+static int digits(double value)
+{
+    return value < 10 ? 2 : value < 100 ? 1 : 0;
+}
+
+/* "1234 (1200 to 1260)" */
 static void print_rate(const bench_case *what, FILE *out)
 {
     bench_spread rate = bench_sum_up(what, BENCH_RATE);
     char range[48];
 
-    snprintf(range, sizeof(range), "(%.0f to %.0f)", rate.lowest, rate.highest);
-    fprintf(out, "%8.0f %-18s", rate.median, range);
+    snprintf(range, sizeof(range), "(%.*f to %.*f)", digits(rate.lowest), rate.lowest,
+             digits(rate.highest), rate.highest);
+    fprintf(out, "%8.*f %-18s", digits(rate.median), rate.median, range);
 }
 
 static void print_bulk(const bench_case *what, FILE *out)
@@ -21,8 +28,12 @@ static void print_bulk(const bench_case *what, FILE *out)
     snprintf(name, sizeof(name), "%s%s", what->suite->name, what->suite->weak ? " *" : "");
     fprintf(out, "%-8s %-30s", bench_version_text(what->suite->version), name);
     print_rate(what, out);
-    fprintf(out, "%7.3f %7.3f\n", bench_sum_up(what, BENCH_SERVER_COST).median,
-            bench_sum_up(what, BENCH_CLIENT_COST).median);
+    for (int end = 0; end < 2; end++) {
+        double cost = bench_sum_up(what, end == 0 ? BENCH_SERVER_COST : BENCH_CLIENT_COST).median;
+
+        fprintf(out, "%s%7.*f", end > 0 ? " " : "", cost < 100 ? 3 : 1, cost);
+    }
+    fputc('\n', out);
 }
 
 static void print_handshakes(const bench_case *what, FILE *out)

@@ -97,5 +97,6 @@ extern const cli_command serve_command;
 extern const cli_command ca_command;
 extern const cli_command verify_command;
 extern const cli_command version_command;
+extern const cli_command wire_command;
 
 #endif

@@ -4,6 +4,7 @@
 #include "identity.h"
 #include "json.h"
 #include "output.h"
+#include "wire.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -26,6 +27,9 @@ enum {
     KEY_TIMEOUT,
     KEY_JSON,
     KEY_INSECURE,
+    KEY_WIRE,
+    KEY_WIRE_HEX,
+    KEY_WIRE_INSIDE,
     CA_MOST = 32,
 };
 
@@ -54,6 +58,10 @@ static const cli_option options[] = {
      "sieve, ftp, nntp, xmpp, xmpp-server, ldap, postgres or mysql"},
     {KEY_POLICY, "policy", "NAME", "which algorithms: default, modern"},
     {'t', "timeout", "SECONDS", "for connecting, the handshake, and an answer (15, 15, 10)"},
+    {KEY_WIRE, "wire", NULL, "print what an observer sees: each record, and the messages in clear"},
+    {KEY_WIRE_HEX, "wire-hex", NULL, "the same with all bytes, and their meaning beside them"},
+    {KEY_WIRE_INSIDE, "wire-inside", NULL,
+     "the same with what is protected: what only the two ends should see"},
     {KEY_JSON, "json", NULL, "print one JSON object and end: no data is exchanged"},
     {'q', "quiet", NULL, "no report, unless it fails"},
     {KEY_INSECURE, "insecure", NULL, "accept any certificate: anybody may be at the other end"},
@@ -73,6 +81,9 @@ typedef struct connect_options {
     bool json;
     bool quiet;
     bool insecure;
+    bool wire;
+    bool wire_hex;
+    bool wire_inside;
     char *host;
     char *port;
 } connect_options;
@@ -83,6 +94,7 @@ typedef struct outcome {
     cinch_peer *peer;     /* what was agreed; NULL if nothing was */
     cinch_peer *evidence; /* what is known of a server that was not accepted */
     char *address;
+    cli_wire wire;
 } outcome;
 
 static int take_starttls(connect_options *o)
@@ -151,6 +163,13 @@ static bool take(connect_options *o, int key, int *code)
     case KEY_INSECURE:
         o->insecure = true;
         return true;
+    case KEY_WIRE:
+    case KEY_WIRE_HEX:
+    case KEY_WIRE_INSIDE:
+        o->wire = true;
+        o->wire_hex |= key == KEY_WIRE_HEX;
+        o->wire_inside |= key == KEY_WIRE_INSIDE;
+        return true;
     default:
         return cli_checks_take(&o->checks, me, key, code);
     }
@@ -200,6 +219,25 @@ static cinch_context *make_context(const connect_options *o, cinch_error *err)
     return ctx;
 }
 
+/* Who looks has to begin before the handshake does. NULL if that fails. */
+static cinch_stream *shake_hands(const connect_options *o, cinch_stream *stream, outcome *result)
+{
+    if (!o->wire)
+        return stream;
+    cli_wire_begin(&result->wire, stderr, o->json, o->wire_hex, true);
+    if (!o->json) {
+        fprintf(stderr, "%s to %s\n", o->host, cinch_stream_address(stream));
+        cli_wire_legend(stderr);
+    }
+    (void)cinch_stream_wire(stream, cli_wire_see, &result->wire,
+                            o->wire_inside ? CINCH_WIRE_INSIDE : 0, &result->err);
+    if (cinch_stream_handshake(stream, &result->err) == CINCH_OK)
+        return stream;
+    result->evidence = cinch_stream_evidence(stream, NULL);
+    cinch_stream_free(stream);
+    return NULL;
+}
+
 static cinch_stream *dial(const connect_options *o, cinch_context *ctx, outcome *result)
 {
     int ms = (int)o->timeout * 1000;
@@ -207,6 +245,7 @@ static cinch_stream *dial(const connect_options *o, cinch_context *ctx, outcome 
     const cinch_dial_options with = {
         .timeouts = &timeouts,
         .server_name = o->servername,
+        .no_handshake = o->wire,
         .evidence = &result->evidence,
     };
     const cinch_starttls_options upgrade = {.dial = &with};
@@ -219,8 +258,10 @@ static cinch_stream *dial(const connect_options *o, cinch_context *ctx, outcome 
         const char *address = cinch_stream_address(stream);
 
         result->address = cli_copy(address, strlen(address));
-        result->peer = cinch_stream_peer(stream, &result->err);
+        stream = shake_hands(o, stream, result);
     }
+    if (stream != NULL)
+        result->peer = cinch_stream_peer(stream, &result->err);
     return stream;
 }
 
@@ -259,6 +300,8 @@ static void print_json(const connect_options *o, const outcome *result)
         json_object_set_new(object, "error", cli_json_error(&result->err));
     if (peer != NULL)
         json_object_set_new(object, "peer", cli_json_peer(peer));
+    if (result->wire.list != NULL)
+        json_object_set(object, "wire", result->wire.list);
     cli_json_print(object, stdout);
 }
 
@@ -310,6 +353,7 @@ static int run(int argc, char **argv)
     }
     cinch_peer_free(result.peer);
     cinch_peer_free(result.evidence);
+    json_decref(result.wire.list);
     free(result.address);
     free(o.host);
     free(o.port);

@@ -18,6 +18,8 @@ static cinch_category category_of(cinch_cause cause)
     case CINCH_CAUSE_KEY_MISMATCH:
     case CINCH_CAUSE_PASSWORD_MISSING:
         return CINCH_CATEGORY_FILE;
+    case CINCH_CAUSE_NOT_TLS:
+        return CINCH_CATEGORY_NEGOTIATION;
     case CINCH_CAUSE_MEMORY:
         return CINCH_CATEGORY_MEMORY;
     default:

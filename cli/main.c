@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 static const cli_command *const commands[] = {
-    &connect_command, &serve_command, &ca_command,      &verify_command,
-    &audit_command,   &bench_command, &version_command,
+    &connect_command, &serve_command, &ca_command,   &verify_command,
+    &audit_command,   &bench_command, &wire_command, &version_command,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

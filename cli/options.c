@@ -159,7 +159,9 @@ bool cli_number(const cli_command *command, const char *option, const char *text
 
     errno = 0;
     *value = strtol(text, &end, 10);
-    if (errno == 0 && end != text && *end == '\0' && *value >= min && *value <= max)
+    /* Digits alone, or behind a minus: strtol() passes over spaces and a plus. */
+    if (text[strspn(text, "-0123456789")] == '\0' && errno == 0 && end != text && *end == '\0' &&
+        *value >= min && *value <= max)
         return true;
     cli_usage(command, "%s takes a number from %ld to %ld, not %s", option, min, max, text);
     return false;

@@ -1,4 +1,5 @@
 /* version.c: cinch version. */
+#define _DEFAULT_SOURCE /* u_int and u_char, which pcap.h wants */
 #include "cli.h"
 
 #include <getopt.h>
@@ -6,6 +7,7 @@
 #include <idn2.h>
 #include <jansson.h>
 #include <openssl/crypto.h>
+#include <pcap/pcap.h>
 
 static const cli_option options[] = {
     {'v', "verbose", NULL, "and of the libraries in use; whose AES-GCM; the policies known"},
@@ -34,6 +36,7 @@ static int run(int argc, char **argv)
     printf("jansson      %s\n", JANSSON_VERSION);
     printf("http-parser  %d.%d.%d\n", HTTP_PARSER_VERSION_MAJOR, HTTP_PARSER_VERSION_MINOR,
            HTTP_PARSER_VERSION_PATCH);
+    printf("libpcap      %s\n", pcap_lib_version());
     printf("policies    ");
     for (size_t i = 0; cinch_policy_list(i) != NULL; i++)
         printf(" %s", cinch_policy_list(i));

@@ -194,6 +194,30 @@ sed 's/^/     /' report.txt
 grep -q '^HTTP/1.0 200 ok' ours.txt || fail 'no page from openssl s_server'
 good 'verified, and a page came back'
 
+# observe VERSION: cinch connect --wire to openssl s_server with that version alone. The messages with
+# their certificates are shown, not all their parts.
+observe() {
+    serve "$1" 's|^ACCEPT .*:\([0-9]*\)$|\1|p' openssl s_server -accept localhost:0 \
+        -cert localhost.pem -key localhost.pem "-$1" -naccept 1 -www
+    echo "   \$ cinch connect --wire --quiet --ca $ca localhost:$port"
+    timeout 20 "$cinch" connect --wire --quiet --ca $ca "localhost:$port" <request.txt >ours.txt \
+        2>wire.txt || fail "cinch connect: exit status $?: $(cat wire.txt)"
+    grep -E '^ {0,9}[0-9.]+ ms |^ {19}[^ ]|^ {21}\(|subject:|host_name:' wire.txt | sed 's/^/   /'
+}
+
+step 'What an observer sees of TLS 1.2: the name, and the certificate'
+observe tls1_2
+grep -q 'host_name: localhost' wire.txt || fail 'the name is not shown'
+grep -q 'subject: CN=localhost' wire.txt || fail 'the certificate is not shown'
+good 'in TLS 1.2 the certificate passes in clear'
+
+step 'What an observer sees of TLS 1.3: the name, and no certificate'
+observe tls1_3
+grep -q 'host_name: localhost' wire.txt || fail 'the name is not shown'
+grep -q 'subject:' wire.txt && fail 'the certificate is shown'
+grep -q '<-  application_data, .*: protected' wire.txt || fail 'no protected record is shown'
+good 'in TLS 1.3 the certificate is protected'
+
 printf '\nNow what has to be refused.\n'
 
 step 'A certificate that expired yesterday'

@@ -26,5 +26,6 @@
 #include <cinch/verify.h>
 #include <cinch/version.h>
 #include <cinch/watch.h>
+#include <cinch/wire.h>
 
 #endif

@@ -171,6 +171,15 @@ typedef struct cinch_error {
 /* cinch_error_clear makes ERR usable again. NULL is fine. */
 CINCH_API void cinch_error_clear(cinch_error *err);
 
+/*
+ * cinch_error_set sets ERR to CAUSE, with WHAT happened in one sentence, the EVIDENCE and a REMEDY; NULL
+ * for no evidence, and for the usual remedy of the cause. It is for adapters and bindings, whose failures
+ * are then told like all others. An error that is set already stays. Returns the status that goes with
+ * CAUSE, never CINCH_OK.
+ */
+CINCH_API cinch_status cinch_error_set(cinch_error *err, cinch_cause cause, const char *what,
+                                       const char *evidence, const char *remedy);
+
 /* cinch_error_is_set tells whether ERR holds a failure; 0 for NULL. */
 CINCH_API int cinch_error_is_set(const cinch_error *err);
 

@@ -5,12 +5,14 @@
  * suite that protects data as it should, RFC 7905's ECDHE-PSK-CHACHA20-POLY1305). Forward secrecy
  * stays: every connection has a key exchange of its own. The secret must be random, at least 16
  * bytes (RFC 9257): a password is not good enough, whoever takes part in one handshake can try all
- * of them. A secret is for two sides; of three who know it each can pose as any other.
+ * of them. The calls with insecure in their names do not insist on 16, and take the empty name: they
+ * are for bindings whose programs bring secrets of their own. A secret is for two sides; of three who
+ * know it each can pose as any other.
  *
  * Connections from a context with shared secrets are never resumed, and TLS 1.3 suites with another
  * digest than SHA-256 are left out (RFC 8446, 4.2.11).
  *
- * Threads: as context.h. The callback runs on the thread that drives the connection.
+ * Threads: as context.h. Callbacks run on the thread that drives the connection.
  */
 #ifndef CINCH_PSK_H
 #define CINCH_PSK_H

@@ -293,7 +293,7 @@ static void set_defaults(context_object *self, int protocol)
     self->options = (SSL_OP_ALL & ~SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS) | SSL_OP_NO_SSLv3 |
                     SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                     SSL_OP_ENABLE_MIDDLEBOX_COMPAT;
-#if PY_VERSION_HEX < 0x030D0000
+#if PY_VERSION_HEX < 0x030C0000
     self->options |= SSL_OP_IGNORE_UNEXPECTED_EOF;
 #endif
     if (protocol == PROTOCOL_TLS_CLIENT) {

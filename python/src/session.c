@@ -78,7 +78,11 @@ static PyObject *get_id(PyObject *self, void *unused)
 static PyObject *get_time(PyObject *self, void *unused)
 {
     (void)unused;
+#if OPENSSL_VERSION_PREREQ(3, 3)
+    return PyLong_FromLongLong(SSL_SESSION_get_time_ex(as_session(self)->ssl_session));
+#else
     return PyLong_FromLong(SSL_SESSION_get_time(as_session(self)->ssl_session));
+#endif
 }
 
 static PyObject *get_timeout(PyObject *self, void *unused)

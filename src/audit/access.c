@@ -38,6 +38,8 @@ static void look_at_secrets(cinch_audit_work *work, const cinch_psk *psk)
         cinch_audit_add_names(work, "psk-guessable", &guessable);
     if (small.count > 0)
         cinch_audit_add_names(work, "psk-short", &small);
+    if (psk->weak && (psk->lookup != NULL || psk->offer != NULL))
+        cinch_audit_add(work, "psk-unchecked", NULL);
 }
 
 /* Each rule is what it looks at, the size in two bytes, and so many bytes. */

@@ -32,6 +32,11 @@ static const cinch_audit_finding known[] = {
     {"psk-short", NOTE, "shared secrets of less than 256 bits",
      "all of its bits have to be random for 128 bits of security, and a quantum computer halves that",
      "2022-07", "RFC 9257, 6", "take 32 bytes of cinch_random(), or of `openssl rand`"},
+    {"psk-unchecked", WARNING, "a callback may give shared secrets of any size",
+     "one of a few bytes is found by trying all of them, by whoever takes part in one handshake, who "
+     "can then pose as either side",
+     "2022-07", "RFC 9257, 6",
+     "see to it that each has 32 random bytes; a server insists on 16 with cinch_context_psk_lookup()"},
     {"pins-unverified", WARNING, "the server's key is compared, its certificate is not verified",
      "a certificate that has expired or was revoked counts, and whoever once got hold of the key is "
      "believed for ever",

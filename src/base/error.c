@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 
 int cinch_enter(cinch_error *err)
@@ -12,6 +13,17 @@ int cinch_enter(cinch_error *err)
         return 0;
     cinch_openssl_clear();
     return 1;
+}
+
+int cinch_enter_plain(const cinch_error *err)
+{
+    return !cinch_error_is_set(err);
+}
+
+void cinch_error_begin(cinch_error *local)
+{
+    memset(local, 0, offsetof(cinch_error, what) + 1);
+    local->evidence[0] = local->remedy[0] = local->detail[0] = 0;
 }
 
 void cinch_error_clear(cinch_error *err)
@@ -54,6 +66,13 @@ static cinch_status status_of(cinch_cause cause)
     }
 }
 
+static void wipe_behind(char *text, size_t size)
+{
+    size_t used = strlen(text);
+
+    memset(text + used, 0, size - used);
+}
+
 cinch_status cinch_fail(cinch_error *err, cinch_cause cause, const char *format, ...)
 {
     const cinch_cause_entry *entry = cinch_cause_lookup(cause);
@@ -63,6 +82,10 @@ cinch_status cinch_fail(cinch_error *err, cinch_cause cause, const char *format,
         return status_of(cause);
     if (cinch_error_is_set(err))
         return err->status;
+    wipe_behind(err->what, sizeof err->what);
+    wipe_behind(err->evidence, sizeof err->evidence);
+    wipe_behind(err->remedy, sizeof err->remedy);
+    wipe_behind(err->detail, sizeof err->detail);
     err->status = status_of(cause);
     err->category = entry->category;
     err->cause = cause;
@@ -71,6 +94,19 @@ cinch_status cinch_fail(cinch_error *err, cinch_cause cause, const char *format,
     va_end(arguments);
     cinch_fail_remedy(err, "%s", entry->remedy);
     return err->status;
+}
+
+cinch_status cinch_error_set(cinch_error *err, cinch_cause cause, const char *what,
+                             const char *evidence, const char *remedy)
+{
+    if (cinch_error_is_set(err))
+        return err->status;
+    cinch_status status = cinch_fail(err, cause, "%s", what == NULL ? "" : what);
+    if (evidence != NULL)
+        cinch_fail_evidence(err, "%s", evidence);
+    if (remedy != NULL)
+        cinch_fail_remedy(err, "%s", remedy);
+    return status;
 }
 
 void cinch_fail_evidence(cinch_error *err, const char *format, ...)

@@ -11,6 +11,15 @@
  */
 int cinch_enter(cinch_error *err);
 
+/* cinch_enter_plain is cinch_enter() for a call that has nothing to do with OpenSSL's error queue. */
+int cinch_enter_plain(const cinch_error *err);
+
+/*
+ * cinch_error_begin makes LOCAL an error that is not set, without wiping 2 KB that are hardly ever used:
+ * cinch_fail() wipes them when it sets it. For what every message passes through.
+ */
+void cinch_error_begin(cinch_error *local);
+
 /*
  * cinch_fail sets ERR to CAUSE with the sentence FORMAT, the category and the usual remedy of that
  * cause, and returns the status that goes with it (CINCH_FAILED but for timeouts and truncation).

@@ -101,11 +101,13 @@ char *cinch_text_hex(char *out, size_t out_size, const void *in, size_t size, ch
 
     if (out_size == 0)
         return out;
-    for (size_t i = 0; i < size && at + 3 < out_size; i++) {
-        if (separator != 0 && i > 0)
-            out[at++] = separator;
-        if (at + 2 >= out_size)
+    for (size_t i = 0; i < size; i++) {
+        int between = separator != 0 && i > 0;
+
+        if (at + (between ? 3 : 2) >= out_size)
             break;
+        if (between)
+            out[at++] = separator;
         out[at++] = digits[bytes[i] >> 4];
         out[at++] = digits[bytes[i] & 15];
     }

@@ -15,11 +15,15 @@ static int bio_read(BIO *bio, char *out, size_t size, size_t *n)
     if (used == 0) {
         if (!conn->recv_ended)
             BIO_set_retry_read(bio);
+        else if (conn->tap != NULL)
+            cinch_tap_end(conn->tap);
         return 0;
     }
     if (size > used)
         size = used;
     memcpy(out, cinch_buffer_bytes(&conn->in), size);
+    if (conn->tap != NULL)
+        cinch_tap_bytes(conn->tap, 0, out, size);
     cinch_buffer_consume(&conn->in, size);
     *n = size;
     return 1;
@@ -37,6 +41,8 @@ static int bio_write(BIO *bio, const char *in, size_t size, size_t *n)
         ERR_raise(ERR_LIB_BIO, ERR_R_MALLOC_FAILURE);
         return -1;
     }
+    if (conn->tap != NULL)
+        cinch_tap_bytes(conn->tap, 1, in, size);
     *n = size;
     return 1;
 }

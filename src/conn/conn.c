@@ -39,6 +39,7 @@ void cinch_conn_free(cinch_conn *conn)
         SSL_set_shutdown(conn->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(conn->ssl);
     cinch_openssl_clear();
+    cinch_tap_free(conn->tap);
     sk_X509_pop_free(conn->link.sent, X509_free);
     cinch_resume_release(&conn->link);
     cinch_hosts_release(&conn->link);
@@ -139,10 +140,11 @@ static int ignores_input(const cinch_conn *conn)
 
 cinch_status cinch_conn_recv_space(cinch_conn *conn, void **space, size_t *size, cinch_error *err)
 {
-    if (!cinch_enter(err))
+    if (!cinch_enter_plain(err))
         return CINCH_FAILED;
     if (conn == NULL || space == NULL || size == NULL)
         return cinch_fail_null(err, conn == NULL ? "connection" : "place for the room to receive");
+    cinch_tap_tell(conn->tap);
     *space = NULL;
     *size = conn->lent = 0;
     if (conn->recv_ended || (!ignores_input(conn) && cinch_buffer_used(&conn->in) >= conn->in_want))
@@ -169,7 +171,7 @@ static void keep_first(cinch_opening *opening, const unsigned char *bytes, size_
 
 cinch_status cinch_conn_recv_commit(cinch_conn *conn, size_t n, cinch_error *err)
 {
-    if (!cinch_enter(err))
+    if (!cinch_enter_plain(err))
         return CINCH_FAILED;
     if (conn == NULL)
         return cinch_fail_null(err, "connection");
@@ -190,7 +192,7 @@ cinch_status cinch_conn_recv_commit(cinch_conn *conn, size_t n, cinch_error *err
 
 cinch_status cinch_conn_recv_end(cinch_conn *conn, cinch_error *err)
 {
-    if (!cinch_enter(err))
+    if (!cinch_enter_plain(err))
         return CINCH_FAILED;
     if (conn == NULL)
         return cinch_fail_null(err, "connection");
@@ -205,6 +207,7 @@ cinch_status cinch_conn_send_bytes(cinch_conn *conn, const void **bytes, size_t 
     /* Also with an error that is set: the alert that tells the peer has to leave. */
     if (conn == NULL || bytes == NULL || size == NULL)
         return cinch_fail_null(err, conn == NULL ? "connection" : "place for the bytes to send");
+    cinch_tap_tell(conn->tap);
     *size = cinch_buffer_used(&conn->out);
     *bytes = *size == 0 ? NULL : cinch_buffer_bytes(&conn->out);
     return CINCH_OK;

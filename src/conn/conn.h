@@ -3,7 +3,9 @@
 #define CINCH_CONN_CONN_H
 
 #include "base/buffer.h"
+#include "base/openssl.h"
 #include "conn/pace.h"
+#include "conn/tap.h"
 #include "context/link.h"
 #include "identity/signer.h"
 
@@ -67,7 +69,9 @@ struct cinch_conn {
     cinch_pace pace;
     cinch_message_callback on_message; /* NULL: nobody looks */
     void *on_message_arg;
-    char server_name[CINCH_HOST_TEXT]; /* what the client asked for, as the server saw it */
+    cinch_tap *tap;                          /* NULL: nobody looks */
+    void (*see_next)(const SSL *, int, int); /* foreign.h: the info callback that ours replaced */
+    char server_name[CINCH_HOST_TEXT];       /* what the client asked for, as the server saw it */
 };
 
 /* bio.c: a BIO that moves bytes between SSL and the two buffers. NULL if there is no memory. */
@@ -101,6 +105,16 @@ cinch_status cinch_conn_failed_before(const cinch_conn *conn, cinch_error *err);
  * about a call on SSL that failed with RESULT, as SSL_get_error() gives it.
  */
 void cinch_conn_explain(cinch_conn *conn, int result, cinch_error *local);
+
+/* cinch_conn_explain_errors does so from ERRORS, without a look at the queue. */
+void cinch_conn_explain_errors(const cinch_conn *conn, int result, cinch_openssl_errors errors,
+                               cinch_error *local);
+
+/*
+ * data.c: the last look before a connection counts as open: whatever went wrong inside, none is open
+ * that was not verified.
+ */
+cinch_status cinch_conn_check(cinch_conn *conn, cinch_error *local);
 
 /* explain_alert.c: the peer ended it with an alert. */
 void cinch_explain_alert(const cinch_conn *conn, cinch_error *local);

@@ -11,11 +11,7 @@
 #include <limits.h>
 #include <string.h>
 
-/*
- * The last look before a connection counts as open: whatever went wrong inside, none is open that
- * was not verified.
- */
-static cinch_status check_result(cinch_conn *conn, cinch_error *local)
+cinch_status cinch_conn_check(cinch_conn *conn, cinch_error *local)
 {
     const cinch_settings *settings = conn->link.derived->settings;
     const X509 *theirs = SSL_get0_peer_certificate(conn->ssl);
@@ -85,13 +81,10 @@ static int waits(const cinch_conn *conn, int reason)
     return reason == SSL_ERROR_WANT_READ && !conn->lost_bytes && conn->alert_sent == 0;
 }
 
-/* One step of the handshake. CINCH_OK once the state is OPEN. ERR is clear. */
-static cinch_status advance(cinch_conn *conn, cinch_error *err)
+static cinch_status take_step(cinch_conn *conn, cinch_error *err)
 {
     cinch_error local = CINCH_ERROR_INIT;
 
-    if (conn->state != CINCH_STATE_HANDSHAKING)
-        return CINCH_OK;
     if (!conn->begun) {
         conn->begun = 1;
         if (!conn->link.derived->settings->is_server)
@@ -101,7 +94,7 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
     if (result == CINCH_STEP_WAITS)
         return CINCH_WANT_SIGNATURE;
     conn->link.report = &local;
-    int open = result == 1 && check_result(conn, &local) == CINCH_OK;
+    int open = result == 1 && cinch_conn_check(conn, &local) == CINCH_OK;
     conn->link.report = NULL;
     if (open) {
         conn->finished_at = cinch_clock_us();
@@ -123,11 +116,17 @@ static cinch_status advance(cinch_conn *conn, cinch_error *err)
     return cinch_conn_fail(conn, &local, err);
 }
 
+/* One step of the handshake, if it is not complete. CINCH_OK once the state is OPEN. ERR is clear. */
+static cinch_status advance(cinch_conn *conn, cinch_error *err)
+{
+    return conn->state != CINCH_STATE_HANDSHAKING ? CINCH_OK : take_step(conn, err);
+}
+
 /* Common to all the calls below: 1 if CONN may be used. Room that was lent before is gone then. */
 static int usable(cinch_conn *conn, cinch_error *err, cinch_status *status)
 {
     *status = CINCH_FAILED;
-    if (!cinch_enter(err))
+    if (!cinch_enter_plain(err))
         return 0;
     if (conn != NULL)
         conn->lent = 0;
@@ -162,11 +161,20 @@ static void see_close(cinch_conn *conn)
         conn->state == CINCH_STATE_CLOSE_SENT ? CINCH_STATE_CLOSED : CINCH_STATE_PEER_CLOSED;
 }
 
+/* Whether there is nothing that libssl could read, or do. Its asking for more costs as much as a record. */
+static int nothing_to_read(const cinch_conn *conn)
+{
+    return cinch_buffer_used(&conn->in) == 0 && !conn->recv_ended && !conn->lost_bytes &&
+           conn->alert_sent == 0 && conn->late != CINCH_LATE_FINISHED && conn->turn.fiber == NULL &&
+           !SSL_in_init(conn->ssl) && !SSL_has_pending(conn->ssl);
+}
+
 /* One record's data. *N > 0 with CINCH_OK. */
 static cinch_status read_once(cinch_conn *conn, void *buf, size_t size, size_t *n, cinch_error *err)
 {
-    cinch_error local = CINCH_ERROR_INIT;
+    cinch_error local;
 
+    cinch_error_begin(&local);
     int result = cinch_step_read(conn, buf, size, n, &local);
     if (result == CINCH_STEP_WAITS) {
         *n = 0;
@@ -202,8 +210,10 @@ cinch_status cinch_conn_read(cinch_conn *conn, void *buf, size_t size, size_t *n
         return cinch_fail(err, CINCH_CAUSE_MISUSE, "a read into a buffer of 0 bytes");
     if (conn->state == CINCH_STATE_PEER_CLOSED || conn->state == CINCH_STATE_CLOSED)
         return CINCH_EOF;
+    if (conn->state != CINCH_STATE_HANDSHAKING && nothing_to_read(conn))
+        return CINCH_WANT_READ;
     status = advance(conn, err);
-    while (status == CINCH_OK && *n < size) {
+    while (status == CINCH_OK && *n < size && (*n == 0 || !nothing_to_read(conn))) {
         size_t part = 0;
 
         /* Once there is data, what comes after it is told by the next call: end, fault or nothing. */
@@ -218,8 +228,9 @@ cinch_status cinch_conn_read(cinch_conn *conn, void *buf, size_t size, size_t *n
 static cinch_status write_once(cinch_conn *conn, const void *data, size_t size, size_t *n,
                                cinch_error *err)
 {
-    cinch_error local = CINCH_ERROR_INIT;
+    cinch_error local;
 
+    cinch_error_begin(&local);
     int result = cinch_step_write(conn, data, size, n, &local);
     if (result == CINCH_STEP_WAITS) {
         *n = 0;

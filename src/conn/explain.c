@@ -34,9 +34,10 @@ static void explain_end(const cinch_conn *conn, cinch_error *local)
     (void)cinch_fail(local, CINCH_CAUSE_CLOSED_IN_HANDSHAKE,
                      "the %s closed the connection during the handshake, %s", peer(conn),
                      cinch_conn_phase(conn));
-    cinch_fail_evidence(local, conn->opening != NULL && conn->opening->first_size > 0
-                                   ? "it had sent something before, and no alert to say why"
-                                   : "it sent nothing at all before");
+    cinch_fail_evidence(local,
+                        conn->answered || (conn->opening != NULL && conn->opening->first_size > 0)
+                            ? "it had sent something before, and no alert to say why"
+                            : "it sent nothing at all before");
     if (!conn->answered && !conn->link.derived->settings->is_server)
         cinch_explain_offer(conn, local);
 }
@@ -222,7 +223,12 @@ static int explain_beginning(const cinch_conn *conn, unsigned long code, cinch_e
 void cinch_conn_explain(cinch_conn *conn, int result, cinch_error *local)
 {
     /* The first entry is the cause; the ones after it are what the callers made of it. */
-    cinch_openssl_errors errors = cinch_openssl_take_errors();
+    cinch_conn_explain_errors(conn, result, cinch_openssl_take_errors(), local);
+}
+
+void cinch_conn_explain_errors(const cinch_conn *conn, int result, cinch_openssl_errors errors,
+                               cinch_error *local)
+{
     unsigned long code = errors.first;
 
     local->alert_sent = conn->alert_sent;

@@ -16,6 +16,12 @@ cinch_status cinch_conn_fail(cinch_conn *conn, const cinch_error *local, cinch_e
         conn->failed_cause = local->cause;
         conn->failure = cinch_copy_bytes(local, sizeof *local);
         cinch_step_give_up(conn);
+        /* What TLS does not look at any more passed by all the same. */
+        if (conn->tap != NULL && cinch_buffer_used(&conn->in) > 0)
+            cinch_tap_bytes(conn->tap, 0, cinch_buffer_bytes(&conn->in),
+                            cinch_buffer_used(&conn->in));
+        if (conn->tap != NULL && (conn->recv_ended || local->cause == CINCH_CAUSE_NOT_TLS))
+            cinch_tap_end(conn->tap);
         cinch_buffer_free(&conn->in);
         conn->lent = 0;
     }

@@ -1,5 +1,7 @@
 #include "conn/hello.h"
 
+#include "base/numbers.h"
+
 #include <openssl/tls1.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,12 +94,6 @@ int cinch_hello_has(cinch_span span, int value)
     return 0;
 }
 
-/* Values of this form mean nothing and are sent so that servers do not forget how to ignore. */
-static int is_grease(int value)
-{
-    return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff);
-}
-
 char *cinch_list_pairs(cinch_span span, const char *(*name_of)(int value, void *arg), void *arg,
                        char *buf, size_t size)
 {
@@ -109,7 +105,7 @@ char *cinch_list_pairs(cinch_span span, const char *(*name_of)(int value, void *
         const char *name = name_of(value, arg);
         char number[16];
 
-        if (is_grease(value) || (name != NULL && *name == 0))
+        if (cinch_is_grease((unsigned)value) || (name != NULL && *name == 0))
             continue;
         if (name == NULL) {
             snprintf(number, sizeof number, "0x%04x", (unsigned)value);
@@ -127,35 +123,17 @@ char *cinch_list_pairs(cinch_span span, const char *(*name_of)(int value, void *
     return buf;
 }
 
-typedef struct named {
-    int value;
-    const char *name;
-} named;
-
-static const char *find(const named *table, size_t count, int value)
-{
-    for (size_t i = 0; i < count; i++)
-        if (table[i].value == value)
-            return table[i].name;
-    return NULL;
-}
-
-static const named versions[] = {
-    {0x0304, "TLS 1.3"}, {0x0303, "TLS 1.2"}, {0x0302, "TLS 1.1"},
-    {0x0301, "TLS 1.0"}, {0x0300, "SSL 3.0"}, {0x0002, "SSL 2.0"},
-};
-
 static const char *version_name(int value, void *arg)
 {
     (void)arg;
-    return find(versions, sizeof versions / sizeof versions[0], value);
+    return cinch_number_name(CINCH_NUMBERS_VERSION, (unsigned)value);
 }
 
 const char *cinch_version_text(int version, char buf[static 16])
 {
     const char *name = version_name(version, NULL);
 
-    if (name != NULL)
+    if (name != NULL && !cinch_is_grease((unsigned)version))
         return name;
     snprintf(buf, 16, "0x%04x", (unsigned)version);
     return buf;
@@ -173,30 +151,8 @@ char *cinch_hello_versions(const cinch_hello *hello, char *buf, size_t size)
 
 static const char *group_name(int value, void *arg)
 {
-    static const named groups[] = {
-        {0x0017, "P-256"},
-        {0x0018, "P-384"},
-        {0x0019, "P-521"},
-        {0x001d, "X25519"},
-        {0x001e, "X448"},
-        {0x001a, "brainpoolP256r1"},
-        {0x001b, "brainpoolP384r1"},
-        {0x001c, "brainpoolP512r1"},
-        {0x0013, "P-192"},
-        {0x0015, "P-224"},
-        {0x0016, "secp256k1"},
-        {0x0100, "ffdhe2048"},
-        {0x0101, "ffdhe3072"},
-        {0x0102, "ffdhe4096"},
-        {0x0103, "ffdhe6144"},
-        {0x0104, "ffdhe8192"},
-        {0x11eb, "SecP256r1MLKEM768"},
-        {0x11ec, "X25519MLKEM768"},
-        {0x11ed, "SecP384r1MLKEM1024"},
-    };
-
     (void)arg;
-    return find(groups, sizeof groups / sizeof groups[0], value);
+    return cinch_group_common_name((unsigned)value);
 }
 
 char *cinch_hello_groups(cinch_span span, char *buf, size_t size)
@@ -206,37 +162,8 @@ char *cinch_hello_groups(cinch_span span, char *buf, size_t size)
 
 static const char *sigalg_name(int value, void *arg)
 {
-    static const named sigalgs[] = {
-        {0x0401, "rsa_pkcs1_sha256"},
-        {0x0501, "rsa_pkcs1_sha384"},
-        {0x0601, "rsa_pkcs1_sha512"},
-        {0x0403, "ecdsa_secp256r1_sha256"},
-        {0x0503, "ecdsa_secp384r1_sha384"},
-        {0x0603, "ecdsa_secp521r1_sha512"},
-        {0x0804, "rsa_pss_rsae_sha256"},
-        {0x0805, "rsa_pss_rsae_sha384"},
-        {0x0806, "rsa_pss_rsae_sha512"},
-        {0x0807, "ed25519"},
-        {0x0808, "ed448"},
-        {0x0809, "rsa_pss_pss_sha256"},
-        {0x080a, "rsa_pss_pss_sha384"},
-        {0x080b, "rsa_pss_pss_sha512"},
-        {0x0201, "rsa_pkcs1_sha1"},
-        {0x0203, "ecdsa_sha1"},
-        {0x0301, "rsa_pkcs1_sha224"},
-        {0x0303, "ecdsa_sha224"},
-        {0x0202, "dsa_sha1"},
-        {0x0302, "dsa_sha224"},
-        {0x0402, "dsa_sha256"},
-        {0x0502, "dsa_sha384"},
-        {0x0602, "dsa_sha512"},
-        {0x0904, "mldsa44"},
-        {0x0905, "mldsa65"},
-        {0x0906, "mldsa87"},
-    };
-
     (void)arg;
-    return find(sigalgs, sizeof sigalgs / sizeof sigalgs[0], value);
+    return cinch_number_name(CINCH_NUMBERS_SIGALG, (unsigned)value);
 }
 
 char *cinch_hello_sigalgs(cinch_span span, char *buf, size_t size)

@@ -12,9 +12,13 @@ static int whole(const cinch_conn *conn, int result, cinch_error *local)
     return -1;
 }
 
-/* From here to leave() callbacks know where to explain what they do. */
+/*
+ * From here to leave() callbacks know where to explain what they do; and what is found in the error queue
+ * afterwards belongs to this step.
+ */
 static cinch_signer_turn *enter(cinch_conn *conn, cinch_error *local)
 {
+    cinch_openssl_clear();
     conn->link.report = local;
     conn->turn.report = local;
     return cinch_signer_enter(&conn->turn);

@@ -3,6 +3,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "conn/conn.h"
+#include "wire/messages.h"
 
 #include <string.h>
 
@@ -36,31 +37,14 @@ static void keep_hello(cinch_link *link, cinch_opening *opening, const unsigned 
     link->hello_size = size;
 }
 
-/* Version and suite of a ServerHello (RFC 8446, 4.1.3), the supported_versions extension first. */
 static void see_server_hello(cinch_opening *opening, const unsigned char *m, size_t size)
 {
-    size_t at = 4 + 2 + 32;
+    cinch_server_hello hello;
 
-    if (size < at + 1 || size < at + 1 + m[at] + 3)
+    if (!cinch_server_hello_read(&hello, m, size))
         return;
-    opening->answered_version = m[4] << 8 | m[5];
-    at += 1 + (size_t)m[at];
-    opening->answered_cipher = m[at] << 8 | m[at + 1];
-    at += 3;
-    if (size < at + 2)
-        return;
-    at += 2;
-    while (size >= at + 4) {
-        int type = m[at] << 8 | m[at + 1];
-        size_t length = (size_t)(m[at + 2] << 8 | m[at + 3]);
-
-        at += 4;
-        if (size < at + length)
-            return;
-        if (type == TLSEXT_TYPE_supported_versions && length == 2)
-            opening->answered_version = m[at] << 8 | m[at + 1];
-        at += length;
-    }
+    opening->answered_version = hello.version;
+    opening->answered_cipher = (int)hello.suite;
 }
 
 /* What the peer sends while the connection is open. */
@@ -112,6 +96,8 @@ static void see(int sent, int version, int type, const void *bytes, size_t size,
         see_alert(conn, sent, bytes, size);
     else if (type == SSL3_RT_HANDSHAKE)
         see_handshake(conn, sent, bytes, size);
+    if (conn->tap != NULL)
+        cinch_tap_message(conn->tap, sent, type, bytes, size);
     if (conn->on_message != NULL)
         conn->on_message(sent, version, type, bytes, size, conn->on_message_arg);
 }

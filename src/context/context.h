@@ -134,6 +134,17 @@ cinch_derived *cinch_derive_settings(cinch_settings *settings, cinch_error *err)
 cinch_derived *cinch_derived_ref(cinch_derived *derived);
 void cinch_derived_unref(cinch_derived *derived);
 
+/*
+ * cinch_settings_install puts SETTINGS into CTX. All it needs to know of a connection is in its link;
+ * see link.h. When it fails CTX is half done.
+ */
+cinch_status cinch_settings_install(const cinch_settings *settings,
+                                    const unsigned char session_digest[32], SSL_CTX *ctx,
+                                    cinch_error *err);
+
+/* cinch_settings_verify_mode says how a peer is asked for its certificate: SSL_CTX_set_verify(3). */
+int cinch_settings_verify_mode(const cinch_settings *settings);
+
 /* cinch_settings_check makes an SSL_CTX of SETTINGS and drops it: whether they can be used at all. */
 cinch_status cinch_settings_check(const cinch_settings *settings, cinch_error *err);
 

@@ -72,7 +72,7 @@ static cinch_status install_trust(const cinch_settings *settings, SSL_CTX *ctx, 
     return name_issuers(settings, ctx, err);
 }
 
-static void install_verification(const cinch_settings *settings, SSL_CTX *ctx)
+int cinch_settings_verify_mode(const cinch_settings *settings)
 {
     int mode = SSL_VERIFY_PEER;
 
@@ -80,7 +80,12 @@ static void install_verification(const cinch_settings *settings, SSL_CTX *ctx)
         mode = SSL_VERIFY_NONE;
     if (settings->is_server && settings->client_auth == CINCH_CLIENT_AUTH_REQUIRED)
         mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-    SSL_CTX_set_verify(ctx, mode, NULL);
+    return mode;
+}
+
+static void install_verification(const cinch_settings *settings, SSL_CTX *ctx)
+{
+    SSL_CTX_set_verify(ctx, cinch_settings_verify_mode(settings), NULL);
     SSL_CTX_set_verify_depth(ctx, settings->verify_depth);
     SSL_CTX_set_cert_verify_callback(ctx, cinch_verify_callback, NULL);
 }
@@ -100,6 +105,24 @@ static cinch_status install_names(const cinch_settings *settings, SSL_CTX *ctx, 
     return CINCH_OK;
 }
 
+cinch_status cinch_settings_install(const cinch_settings *settings,
+                                    const unsigned char session_digest[32], SSL_CTX *ctx,
+                                    cinch_error *err)
+{
+    install_verification(settings, ctx);
+    if (cinch_policy_install(settings->policy, ctx, err) == CINCH_OK &&
+        (settings->identity == NULL || cinch_psk_only(settings) ||
+         cinch_identity_install(settings->identity, ctx, err) == CINCH_OK) &&
+        install_trust(settings, ctx, err) == CINCH_OK &&
+        install_names(settings, ctx, err) == CINCH_OK &&
+        cinch_revocation_install(settings, ctx, err) == CINCH_OK &&
+        cinch_resume_install(settings, session_digest, ctx, err) == CINCH_OK &&
+        cinch_extras_install(settings, ctx, err) == CINCH_OK)
+        return CINCH_OK;
+    return cinch_error_is_set(err) ? CINCH_FAILED
+                                   : cinch_fail_crypto(err, "putting settings into an SSL_CTX");
+}
+
 static SSL_CTX *make(const cinch_settings *settings, const unsigned char session_digest[32],
                      cinch_error *err)
 {
@@ -111,21 +134,10 @@ static SSL_CTX *make(const cinch_settings *settings, const unsigned char session
         return NULL;
     }
     set_options(ctx);
-    install_verification(settings, ctx);
-    if (cinch_policy_install(settings->policy, ctx, err) != CINCH_OK ||
-        (settings->identity != NULL && !cinch_psk_only(settings) &&
-         cinch_identity_install(settings->identity, ctx, err) != CINCH_OK) ||
-        install_trust(settings, ctx, err) != CINCH_OK ||
-        install_names(settings, ctx, err) != CINCH_OK ||
-        cinch_revocation_install(settings, ctx, err) != CINCH_OK ||
-        cinch_resume_install(settings, session_digest, ctx, err) != CINCH_OK ||
-        cinch_extras_install(settings, ctx, err) != CINCH_OK) {
-        SSL_CTX_free(ctx);
-        if (!cinch_error_is_set(err))
-            (void)cinch_fail_crypto(err, "putting settings into an SSL_CTX");
-        return NULL;
-    }
-    return ctx;
+    if (cinch_settings_install(settings, session_digest, ctx, err) == CINCH_OK)
+        return ctx;
+    SSL_CTX_free(ctx);
+    return NULL;
 }
 
 cinch_status cinch_settings_check(const cinch_settings *settings, cinch_error *err)

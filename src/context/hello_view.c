@@ -3,6 +3,7 @@
  * libssl tells only of the extensions that it knows. The bytes are a stranger's.
  */
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "context/hosts.h"
 
 #include <openssl/tls1.h>
@@ -115,19 +116,13 @@ static int split(span in, parts *p)
     return 1;
 }
 
-/* RFC 8701: values that mean nothing, so that servers do not forget how to ignore. */
-static int is_grease(unsigned value)
-{
-    return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff);
-}
-
 static cinch_numbers numbers(span in, uint16_t **out)
 {
     cinch_numbers list = {*out, 0};
     unsigned value;
 
     while (take_number(&in, 2, &value))
-        if (!is_grease(value))
+        if (!cinch_is_grease(value))
             (*out)[list.count++] = (uint16_t)value;
     *out += list.count;
     return list;
@@ -140,7 +135,7 @@ static cinch_numbers types(span in, uint16_t **out)
     span body;
 
     while (take_number(&in, 2, &type) && take_vector(&in, 2, &body))
-        if (!is_grease(type))
+        if (!cinch_is_grease(type))
             (*out)[list.count++] = (uint16_t)type;
     *out += list.count;
     return list;
@@ -166,7 +161,7 @@ static void protocols(span in, const char **list, char *text)
 
     while (take_vector(&in, 1, &name)) {
         if (name.size == 0 || memchr(name.bytes, 0, name.size) != NULL ||
-            (name.size == 2 && is_grease((unsigned)(name.bytes[0] << 8 | name.bytes[1]))))
+            (name.size == 2 && cinch_is_grease((unsigned)(name.bytes[0] << 8 | name.bytes[1]))))
             continue;
         memcpy(text, name.bytes, name.size);
         text[name.size] = 0;

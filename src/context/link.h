@@ -49,6 +49,9 @@ typedef struct cinch_link {
 /* cinch_link_attach hangs LINK on SSL. 1 or 0. */
 int cinch_link_attach(cinch_link *link, SSL *ssl);
 
+/* cinch_link_detach takes it off again: SSL has none. */
+void cinch_link_detach(SSL *ssl);
+
 /* cinch_link_of gives the link of SSL, NULL for one that has none. */
 cinch_link *cinch_link_of(const SSL *ssl);
 

@@ -22,11 +22,32 @@
 
 static atomic_int link_place = -1;
 
+/* A link is of one SSL: what SSL_dup() makes of that, in a library that a context was applied to, has none. */
+static int leave_out(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **link, int index,
+                     long number, void *pointer)
+{
+    (void)to;
+    (void)from;
+    (void)index;
+    (void)number;
+    (void)pointer;
+    *link = NULL;
+    return 1;
+}
+
 int cinch_link_attach(cinch_link *link, SSL *ssl)
 {
-    int place = cinch_ex_place(&link_place, CRYPTO_EX_INDEX_SSL, NULL, NULL);
+    int place = cinch_ex_place(&link_place, CRYPTO_EX_INDEX_SSL, leave_out, NULL);
 
     return place >= 0 && SSL_set_ex_data(ssl, place, link) == 1;
+}
+
+void cinch_link_detach(SSL *ssl)
+{
+    int place = atomic_load(&link_place);
+
+    if (place >= 0)
+        (void)SSL_set_ex_data(ssl, place, NULL);
 }
 
 cinch_link *cinch_link_of(const SSL *ssl)

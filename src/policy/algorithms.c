@@ -131,6 +131,24 @@ static int is_broken(const char *word)
             cinch_word_same(digest + 1, "SHA"));
 }
 
+/*
+ * An SSL_CTX that was made with too little memory lacks algorithms, without a word of why (OpenSSL's
+ * ssl_setup_sigalgs): WORD is not to blame for that, so a second one is asked.
+ */
+static cinch_status refuse_sigalg(const char *word, cinch_error *err)
+{
+    SSL_CTX *scratch = cinch_policy_scratch(err);
+    int taken = scratch != NULL && word[0] != '?' && SSL_CTX_set1_sigalgs_list(scratch, word) == 1;
+
+    if (scratch == NULL)
+        return CINCH_FAILED;
+    SSL_CTX_free(scratch);
+    if (taken)
+        return cinch_fail_memory(err, "checking a policy");
+    return cinch_word_unknown(err, "signature algorithm", word,
+                              cinch_word_near(word, name_of, sigalgs));
+}
+
 cinch_status cinch_policy_check_sigalgs(const char *list, int level, cinch_error *err)
 {
     char word[CINCH_POLICY_WORD];
@@ -145,8 +163,7 @@ cinch_status cinch_policy_check_sigalgs(const char *list, int level, cinch_error
         return CINCH_FAILED;
     while (status == CINCH_OK && (found = cinch_word_next(&rest, ":", word)) != 0) {
         if (found < 0 || word[0] == '?' || SSL_CTX_set1_sigalgs_list(scratch, word) != 1) {
-            status = cinch_word_unknown(err, "signature algorithm", word,
-                                        cinch_word_near(word, name_of, sigalgs));
+            status = refuse_sigalg(word, err);
         } else if (level > 0 && is_broken(word)) {
             status = cinch_fail(err, CINCH_CAUSE_BAD_SETTING,
                                 "the signature algorithm \"%s\" is broken (RFC 9155)", word);

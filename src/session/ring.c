@@ -40,9 +40,14 @@ int cinch_ring_lock(cinch_ring_shared *shared)
 {
     int result = pthread_mutex_lock(&shared->lock);
 
-    /* A worker died while it held the lock. The entries are each either whole or unused. */
-    if (result == EOWNERDEAD)
+    /*
+     * A worker died while it held the lock. The secrets are each either whole or unused; what was derived
+     * may be neither, or not known to be there, and can be derived again.
+     */
+    if (result == EOWNERDEAD) {
+        OPENSSL_cleanse(shared->kept, sizeof shared->kept);
         result = pthread_mutex_consistent(&shared->lock);
+    }
     return result == 0;
 }
 
@@ -235,7 +240,6 @@ static int derive_and_keep(cinch_ring_shared *shared, const cinch_ring_secret *s
         kept_of(shared, place, digest) == NULL) {
         cinch_ring_kept *kept = &shared->kept[shared->next_kept++ % CINCH_RING_KEPT];
 
-        /* A process that dies in between leaves an entry that is not in use. */
         kept->used = 0;
         kept->place = place;
         memcpy(kept->digest, digest, 32);

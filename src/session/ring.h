@@ -7,7 +7,7 @@
 
 #define CINCH_RING_NAME 16
 
-/* What a host seals its tickets with: derived from a secret of the ring, never stored. */
+/* What a host seals its tickets with: derived from a secret of the ring, and wiped with it. */
 typedef struct cinch_ticket_keys {
     unsigned char name[CINCH_RING_NAME];
     unsigned char cipher[32]; /* AES-256-CBC */

@@ -9,9 +9,12 @@
 
 int64_t cinch_deadline_in(int milliseconds)
 {
-    if (milliseconds < 0)
-        return CINCH_NEVER;
-    return cinch_clock_us() + (int64_t)milliseconds * 1000;
+    return milliseconds < 0 ? CINCH_NEVER : cinch_deadline_after(cinch_clock_us(), milliseconds);
+}
+
+int64_t cinch_deadline_after(int64_t now, int milliseconds)
+{
+    return milliseconds < 0 ? CINCH_NEVER : now + (int64_t)milliseconds * 1000;
 }
 
 int64_t cinch_deadline_first(int64_t a, int64_t b)

@@ -11,6 +11,9 @@
 /* cinch_deadline_in gives the moment MILLISECONDS from now; CINCH_NEVER for CINCH_FOREVER. */
 int64_t cinch_deadline_in(int milliseconds);
 
+/* cinch_deadline_after gives the moment MILLISECONDS after NOW; CINCH_NEVER for CINCH_FOREVER. */
+int64_t cinch_deadline_after(int64_t now, int milliseconds);
+
 /* cinch_deadline_first gives the earlier of two moments. */
 int64_t cinch_deadline_first(int64_t a, int64_t b);
 

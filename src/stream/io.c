@@ -34,12 +34,12 @@ static const char *line_end(const cinch_error *err)
 }
 
 /* One recv() into the conn. The count, 0 at the end, -1 with errno; EAGAIN if nothing is there. */
-static ssize_t receive_once(cinch_stream *stream, void *space, size_t size)
+static ssize_t receive_once(cinch_stream *stream, void *space, size_t size, int flags)
 {
     ssize_t got;
 
     do
-        got = recv(stream->fd, space, size, MSG_DONTWAIT);
+        got = recv(stream->fd, space, size, flags);
     while (got < 0 && errno == EINTR);
     return got;
 }
@@ -65,7 +65,7 @@ static cinch_status transport_broke(cinch_stream *stream, int number, const char
     return cinch_fail_keep(err, &local);
 }
 
-cinch_status cinch_stream_receive(cinch_stream *stream, cinch_error *err)
+cinch_status cinch_stream_receive(cinch_stream *stream, int flags, cinch_error *err)
 {
     void *space = NULL;
     size_t size = 0;
@@ -76,7 +76,7 @@ cinch_status cinch_stream_receive(cinch_stream *stream, cinch_error *err)
     if (size == 0)
         return cinch_fail(err, CINCH_CAUSE_INTERNAL,
                           "the connection wants more bytes and has no room for them");
-    ssize_t got = receive_once(stream, space, size);
+    ssize_t got = receive_once(stream, space, size, flags);
     if (got > 0)
         return cinch_conn_recv_commit(stream->conn, (size_t)got, err);
     if (got == 0 && stream->send_error == 0)
@@ -96,7 +96,7 @@ static int take_last_words(cinch_stream *stream)
     int something = 0;
 
     while (cinch_conn_recv_space(stream->conn, &space, &size, NULL) == CINCH_OK && size > 0) {
-        ssize_t got = receive_once(stream, space, size);
+        ssize_t got = receive_once(stream, space, size, MSG_DONTWAIT);
 
         if (got <= 0 || cinch_conn_recv_commit(stream->conn, (size_t)got, NULL) != CINCH_OK)
             break;
@@ -217,21 +217,27 @@ void cinch_stream_say_last(cinch_stream *stream)
         stream->send_error = number;
 }
 
-cinch_waiting cinch_stream_waiting(const cinch_stream *stream, int limit_ms, const char *what)
+cinch_waiting cinch_stream_waiting(int limit_ms, const char *what)
 {
-    return (cinch_waiting){.since = cinch_clock_us(),
-                           .deadline =
-                               cinch_deadline_first(cinch_deadline_in(limit_ms), stream->deadline),
-                           .what = what};
+    return (cinch_waiting){.limit_ms = limit_ms, .what = what};
 }
 
-cinch_status cinch_stream_timed_out(cinch_stream *stream, const cinch_waiting *waiting,
-                                    cinch_error *err)
+void cinch_stream_begin_waiting(const cinch_stream *stream, cinch_waiting *waiting)
+{
+    if (waiting->since != 0)
+        return;
+    waiting->since = cinch_clock_us();
+    waiting->deadline = cinch_deadline_first(
+        cinch_deadline_after(waiting->since, waiting->limit_ms), stream->deadline);
+}
+
+cinch_status cinch_stream_timed_out(cinch_stream *stream, cinch_waiting *waiting, cinch_error *err)
 {
     cinch_error local = CINCH_ERROR_INIT;
     char how_long[CINCH_DURATION_TEXT];
     int handshake = in_handshake(stream);
 
+    cinch_stream_begin_waiting(stream, waiting);
     cinch_fail(&local, CINCH_CAUSE_TIMEOUT, "timed out while %s, after %s",
                phase(stream, waiting->what),
                cinch_duration_text(cinch_clock_us() - waiting->since, how_long));
@@ -254,9 +260,10 @@ cinch_status cinch_stream_too_late(cinch_stream *stream, cinch_error *err)
     return cinch_fail_keep(err, &local);
 }
 
-cinch_status cinch_stream_wait(cinch_stream *stream, short events, const cinch_waiting *waiting,
+cinch_status cinch_stream_wait(cinch_stream *stream, short events, cinch_waiting *waiting,
                                cinch_error *err)
 {
+    cinch_stream_begin_waiting(stream, waiting);
     int ready = cinch_wait(stream->fd, events, waiting->deadline);
 
     if (ready > 0)
@@ -266,16 +273,16 @@ cinch_status cinch_stream_wait(cinch_stream *stream, short events, const cinch_w
     return transport_broke(stream, errno, phase(stream, waiting->what), 0, err);
 }
 
-cinch_status cinch_stream_await_signature(cinch_stream *stream, const cinch_waiting *waiting,
+cinch_status cinch_stream_await_signature(cinch_stream *stream, cinch_waiting *waiting,
                                           cinch_error *err)
 {
+    cinch_stream_begin_waiting(stream, waiting);
     if (cinch_conn_await_signature(stream->conn, waiting->deadline))
         return CINCH_OK;
     return cinch_stream_timed_out(stream, waiting, err);
 }
 
-cinch_status cinch_stream_send_all(cinch_stream *stream, const cinch_waiting *waiting,
-                                   cinch_error *err)
+cinch_status cinch_stream_send_all(cinch_stream *stream, cinch_waiting *waiting, cinch_error *err)
 {
     for (;;) {
         cinch_status status = cinch_stream_send(stream, err);

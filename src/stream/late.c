@@ -16,7 +16,7 @@ static cinch_status send_now(cinch_stream *stream, cinch_status status, cinch_er
         status = cinch_stream_send(stream, err);
         return status == CINCH_WANT_WRITE ? CINCH_OK : status;
     }
-    cinch_waiting waiting = cinch_stream_waiting(stream, stream->timeouts.write_ms, "sending data");
+    cinch_waiting waiting = cinch_stream_waiting(stream->timeouts.write_ms, "sending data");
     return cinch_stream_send_all(stream, &waiting, err);
 }
 

@@ -6,6 +6,7 @@
 #include "conn/conn.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 cinch_waiting cinch_stream_handshake_waiting(cinch_stream *stream)
 {
@@ -46,7 +47,7 @@ static cinch_status step(cinch_stream *stream, short *events, cinch_error *err)
     if (sent == CINCH_WANT_WRITE)
         *events |= POLLOUT;
     if (status == CINCH_WANT_READ) {
-        cinch_status got = cinch_stream_receive(stream, err);
+        cinch_status got = cinch_stream_receive(stream, MSG_DONTWAIT, err);
 
         if (got != CINCH_WANT_READ) {
             *events = 0;
@@ -104,10 +105,43 @@ cinch_status cinch_stream_handshake(cinch_stream *stream, cinch_error *err)
     return cinch_stream_send_all(stream, &waiting, err);
 }
 
-cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, size_t *n,
-                               const cinch_waiting *waiting, cinch_error *err)
+/* The most receives that are not tried first. */
+#define WAIT_FIRST_MOST 63
+
+/*
+ * Receives what is there, WAITED for or not; or waits itself if it may take FOREVER. Where the peer takes
+ * its time, as with questions and answers, trying first costs a call to the system for nothing: so the
+ * next times that is left out, and tried again later on.
+ */
+static cinch_status try_to_receive(cinch_stream *stream, int waited, int forever, cinch_error *err)
 {
-    for (;;) {
+    if (stream->nonblocking || waited || forever)
+        return cinch_stream_receive(stream, forever ? 0 : MSG_DONTWAIT, err);
+    if (stream->wait_first > 0) {
+        stream->wait_first--;
+        return CINCH_WANT_READ;
+    }
+    cinch_status status = cinch_stream_receive(stream, MSG_DONTWAIT, err);
+    if (status != CINCH_WANT_READ) {
+        stream->wait_next = 0;
+    } else {
+        stream->wait_first = stream->wait_next;
+        if (stream->wait_next < WAIT_FIRST_MOST)
+            stream->wait_next = stream->wait_next * 2 + 1;
+    }
+    return status;
+}
+
+static int is_too_late(const cinch_stream *stream, cinch_waiting *waiting)
+{
+    cinch_stream_begin_waiting(stream, waiting);
+    return cinch_deadline_passed(waiting->deadline);
+}
+
+cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, size_t *n,
+                               cinch_waiting *waiting, cinch_error *err)
+{
+    for (int waited = 0, received = 0;;) {
         short events = POLLIN;
         cinch_status status = cinch_conn_read(stream->conn, buf, size, n, err);
 
@@ -132,10 +166,16 @@ cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, siz
         if (unsent > CINCH_OUT_HIGH)
             status = CINCH_WANT_WRITE;
         if (status == CINCH_WANT_READ) {
-            status = cinch_stream_receive(stream, err);
+            int forever = !stream->nonblocking && unsent == 0 &&
+                          waiting->limit_ms == CINCH_FOREVER && stream->deadline == CINCH_NEVER;
+
+            /* Bits of a record that never ends must not hold us up for ever. */
+            if (received && !stream->nonblocking && is_too_late(stream, waiting))
+                return cinch_stream_timed_out(stream, waiting, err);
+            status = try_to_receive(stream, waited, forever, err);
+            waited = 0;
             if (status == CINCH_OK) {
-                if (!stream->nonblocking && cinch_deadline_passed(waiting->deadline))
-                    return cinch_stream_timed_out(stream, waiting, err);
+                received = 1;
                 continue;
             }
         }
@@ -148,6 +188,7 @@ cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, siz
         status = cinch_stream_wait(stream, events, waiting, err);
         if (status != CINCH_OK)
             return status;
+        waited = 1;
     }
 }
 
@@ -165,6 +206,6 @@ cinch_status cinch_stream_read(cinch_stream *stream, void *buf, size_t size, siz
     if (status != CINCH_OK)
         return status;
     cinch_waiting waiting =
-        cinch_stream_waiting(stream, stream->timeouts.read_ms, "waiting for data");
+        cinch_stream_waiting(stream->timeouts.read_ms, "waiting for data");
     return cinch_stream_take(stream, buf, size, n, &waiting, err);
 }

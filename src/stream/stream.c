@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "conn/conn.h"
 
+#include <cinch/wire.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -154,7 +155,7 @@ static int handshake_lasts_too_long(const cinch_stream *stream)
 
 cinch_status cinch_stream_enter(cinch_stream *stream, cinch_error *err)
 {
-    if (!cinch_enter(err))
+    if (!cinch_enter_plain(err))
         return CINCH_FAILED;
     if (stream == NULL)
         return cinch_fail_null(err, "stream");
@@ -250,6 +251,16 @@ cinch_peer *cinch_stream_evidence(const cinch_stream *stream, cinch_error *err)
 const char *cinch_stream_address(const cinch_stream *stream)
 {
     return stream != NULL ? stream->address : "";
+}
+
+cinch_status cinch_stream_wire(cinch_stream *stream, cinch_wire_callback callback, void *arg,
+                               int flags, cinch_error *err)
+{
+    if (!cinch_enter(err))
+        return CINCH_FAILED;
+    if (stream == NULL)
+        return cinch_fail_null(err, "stream");
+    return cinch_conn_wire(stream->conn, callback, arg, flags, err);
 }
 
 const cinch_conn *cinch_stream_conn(const cinch_stream *stream)

@@ -15,6 +15,8 @@ struct cinch_stream {
     int started;    /* the handshake has begun */
     int unwrapped;  /* the descriptor is the caller's and speaks plain text again */
     int send_error; /* errno of the send that failed: nothing more can leave. 0: none */
+    int wait_first; /* so many receives yet are not tried before something is there */
+    int wait_next;  /* and so many after the next one that is in vain */
     cinch_timeouts timeouts;
     int64_t deadline;           /* of cinch_stream_deadline() */
     int64_t handshake_deadline; /* from its first step on */
@@ -64,47 +66,51 @@ void cinch_stream_say_last(cinch_stream *stream);
 
 /*
  * cinch_stream_receive receives once: CINCH_OK if something came (the end counts), CINCH_WANT_READ
- * if nothing is there.
+ * if nothing is there. FLAGS for recv(): MSG_DONTWAIT, or 0 to wait for ever, if the descriptor does.
  */
-cinch_status cinch_stream_receive(cinch_stream *stream, cinch_error *err);
+cinch_status cinch_stream_receive(cinch_stream *stream, int flags, cinch_error *err);
 
 /* cinch_stream_send_broke explains that sending failed with errno NUMBER, and what the peer said. */
 cinch_status cinch_stream_send_broke(cinch_stream *stream, int number, cinch_error *err);
 
-/* What a call waits for. */
+/* What a call waits for. It begins when there is something to wait for: most calls never ask the clock. */
 typedef struct cinch_waiting {
-    int64_t since;
+    int64_t since; /* 0: not begun */
     int64_t deadline;
+    int limit_ms;
     const char *what; /* "sending data": for the error */
     int fatal;        /* the connection is of no use after a timeout */
 } cinch_waiting;
 
-/* cinch_stream_waiting begins to wait for at most LIMIT_MS, and not beyond the stream's deadline. */
-cinch_waiting cinch_stream_waiting(const cinch_stream *stream, int limit_ms, const char *what);
+/* cinch_stream_waiting is for waiting for at most LIMIT_MS from when it begins. */
+cinch_waiting cinch_stream_waiting(int limit_ms, const char *what);
+
+/* cinch_stream_begin_waiting begins, unless that was before: not beyond the stream's deadline. */
+void cinch_stream_begin_waiting(const cinch_stream *stream, cinch_waiting *waiting);
 
 /* cinch_stream_handshake_waiting does so for the handshake, which it begins if it has not begun. */
 cinch_waiting cinch_stream_handshake_waiting(cinch_stream *stream);
 
 /* cinch_stream_wait waits for EVENTS on the socket; CINCH_OK, or sets ERR when the time is over. */
-cinch_status cinch_stream_wait(cinch_stream *stream, short events, const cinch_waiting *waiting,
+cinch_status cinch_stream_wait(cinch_stream *stream, short events, cinch_waiting *waiting,
                                cinch_error *err);
 
 /*
  * cinch_stream_await_signature waits for the answer that the program owes the conn; CINCH_OK, or sets
  * ERR when the time is over. The socket is left alone meanwhile.
  */
-cinch_status cinch_stream_await_signature(cinch_stream *stream, const cinch_waiting *waiting,
+cinch_status cinch_stream_await_signature(cinch_stream *stream, cinch_waiting *waiting,
                                           cinch_error *err);
 
 /* cinch_stream_timed_out sets ERR for WAITING. */
-cinch_status cinch_stream_timed_out(cinch_stream *stream, const cinch_waiting *waiting,
+cinch_status cinch_stream_timed_out(cinch_stream *stream, cinch_waiting *waiting,
                                     cinch_error *err);
 
 /* cinch_stream_too_late sets ERR for a call that came after the stream's deadline. */
 cinch_status cinch_stream_too_late(cinch_stream *stream, cinch_error *err);
 
 /* cinch_stream_send_all sends everything, waiting if need be; WANT_WRITE if non-blocking. */
-cinch_status cinch_stream_send_all(cinch_stream *stream, const cinch_waiting *waiting,
+cinch_status cinch_stream_send_all(cinch_stream *stream, cinch_waiting *waiting,
                                    cinch_error *err);
 
 /* ---- the calls, without what is the same in all of them ---- */
@@ -127,6 +133,6 @@ cinch_status cinch_stream_say_goodbye(cinch_stream *stream, cinch_error *err);
 
 /* cinch_stream_take reads into BUF, as cinch_stream_read() after the handshake. */
 cinch_status cinch_stream_take(cinch_stream *stream, void *buf, size_t size, size_t *n,
-                               const cinch_waiting *waiting, cinch_error *err);
+                               cinch_waiting *waiting, cinch_error *err);
 
 #endif

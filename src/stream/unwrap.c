@@ -21,7 +21,7 @@ static cinch_status wait_for_goodbye(cinch_stream *stream, cinch_error *err)
 {
     unsigned char byte;
     size_t n = 0;
-    cinch_waiting waiting = cinch_stream_waiting(stream, stream->timeouts.read_ms,
+    cinch_waiting waiting = cinch_stream_waiting(stream->timeouts.read_ms,
                                                  "waiting for the peer's close_notify");
     cinch_status status = cinch_stream_take(stream, &byte, 1, &n, &waiting, err);
 

@@ -19,7 +19,7 @@
 static cinch_status put_piece(cinch_stream *stream, const unsigned char *data, size_t size,
                               size_t *taken, cinch_error *err)
 {
-    cinch_waiting waiting = cinch_stream_waiting(stream, stream->timeouts.write_ms, "sending data");
+    cinch_waiting waiting = cinch_stream_waiting(stream->timeouts.write_ms, "sending data");
 
     for (;;) {
         cinch_status status =
@@ -41,7 +41,7 @@ static cinch_status put_piece(cinch_stream *stream, const unsigned char *data, s
         } else if (status == CINCH_WANT_READ) {
             sent = cinch_stream_wait(stream, POLLIN, &waiting, err);
             if (sent == CINCH_OK)
-                sent = cinch_stream_receive(stream, err);
+                sent = cinch_stream_receive(stream, MSG_DONTWAIT, err);
             if (sent > CINCH_WANT_WRITE)
                 return sent;
         }
@@ -60,7 +60,7 @@ cinch_status cinch_stream_put(cinch_stream *stream, const unsigned char *data, s
             return status;
         *done += taken;
         if (*done < size && cinch_deadline_passed(stream->deadline)) {
-            cinch_waiting over = cinch_stream_waiting(stream, 0, "sending data");
+            cinch_waiting over = cinch_stream_waiting(0, "sending data");
 
             over.fatal = 1;
             return cinch_stream_timed_out(stream, &over, err);
@@ -99,7 +99,7 @@ static cinch_status put_nonblocking(cinch_stream *stream, const unsigned char *d
         if (status == CINCH_WANT_SIGNATURE)
             return *taken > 0 ? CINCH_OK : status;
         if (status == CINCH_WANT_READ) {
-            status = cinch_stream_receive(stream, err);
+            status = cinch_stream_receive(stream, MSG_DONTWAIT, err);
             if (status != CINCH_OK)
                 return status;
         }
@@ -164,7 +164,7 @@ cinch_status cinch_stream_flush(cinch_stream *stream, cinch_error *err)
 
     if (status != CINCH_OK)
         return status;
-    cinch_waiting waiting = cinch_stream_waiting(stream, stream->timeouts.write_ms, "sending data");
+    cinch_waiting waiting = cinch_stream_waiting(stream->timeouts.write_ms, "sending data");
     return cinch_stream_send_all(stream, &waiting, err);
 }
 
@@ -185,7 +185,7 @@ cinch_status cinch_stream_say_goodbye(cinch_stream *stream, cinch_error *err)
             return CINCH_OK;
     }
     cinch_waiting waiting =
-        cinch_stream_waiting(stream, stream->timeouts.write_ms, "sending close_notify");
+        cinch_stream_waiting(stream->timeouts.write_ms, "sending close_notify");
     return cinch_stream_send_all(stream, &waiting, err);
 }
 

@@ -128,6 +128,14 @@ def test_the_table():
     assert "\x1b" not in text and "\r" not in text
 
 
+def test_small_figures_are_not_nothing():
+    """Nor do small writes take longer than was asked for."""
+    done = cinch("bench", *SHORT, "--version", "1.3", "--size", "1", "--suite", "TLS_AES_128_GCM_SHA256")
+    row = next(line for line in done.stdout.decode().splitlines() if line.startswith("TLS 1.3"))
+    assert 0 < float(row.split()[3]) < 10 and "(0 " not in row, row
+    assert len(row) == 81, row  # the columns stand where those of others do
+
+
 def test_no_note_without_what_it_is_about():
     text = cinch("bench", *SHORT, "--version", "1.3", "--key", "p256").stdout.decode()
     assert "394" not in text and "CBC" not in text
@@ -150,7 +158,11 @@ def test_no_note_without_what_it_is_about():
     (["--seconds", "0.01"], b"--seconds 0.01 is too short: 0.05 to 60"),
     (["--seconds", "61"], b"--seconds 61 is too long"),
     (["--rounds", "0"], b"--rounds takes a number from 1 to 1000, not 0"),
+    (["--seconds", "0x1"], b"--seconds takes a number, not 0x1"),
+    (["--rounds", "+1"], b"--rounds takes a number from 1 to 1000, not +1"),
     (["--size", "0"], b"--size takes a number from 1 to 16777216, not 0"),
+    (["--size", " 5"], b"--size takes a number from 1 to 16777216, not  5"),
+    (["--size", "5", "--key", "p256"], b"--size is about throughput"),
     (["--siute", "x"], b"did you mean --suite?"),
     (["--suite", "TLS_AES_128_GCM_SHA256"] * 17, b"--suite is possible 16 times"),
     (["--key", "p256"] * 9, b"--key is possible 8 times"),
@@ -217,6 +229,25 @@ def test_when_gnuplot_fails(tmp_path):
     assert b"the plot could not be drawn" in done.stderr
     assert b"ECDSA P-256" in done.stdout
     assert not plot.exists()
+
+
+@pytest.mark.parametrize("script", ['echo "<svg>"', ": > /dev/null"])
+def test_when_gnuplot_draws_half(tmp_path, script):
+    """It does not look whether it could write all of it, as on a full disk."""
+    path = fake_gnuplot(tmp_path, script + "\n")
+    plot = tmp_path / "a.svg"
+    plot.write_text("what was there")
+    done = cinch("bench", *SHORT, "--key", "p256", "--plot", plot, PATH=path)
+    assert done.returncode == 10
+    assert b"the plot could not be drawn" in done.stderr and b"Success" not in done.stderr
+    assert plot.read_text() == "what was there"
+
+
+@with_gnuplot
+def test_a_plot_on_a_full_disk():
+    done = cinch("bench", *SHORT, "--key", "p256", "--plot", "/dev/full")
+    assert done.returncode == 10
+    assert b"the plot could not be drawn" in done.stderr and b"No space left" in done.stderr
 
 
 def start(*arguments, **more):

@@ -57,6 +57,8 @@ from cli_support import CINCH, cinch, environment
     (["audit", "--pin", "0", "--reserve", "1"], b"--pin is for a client"),
     (["audit", "--client", "--ocsp", "a"], b"--ocsp is for a server"),
     (["audit", "--ocsp", "a"], b"--ocsp needs --identity"),
+    (["wire"], b"which capture?"),
+    (["connect", "--wire-hax", "a"], b"did you mean --wire-hex?"),
     (["ca"], b"init, issue or trust"),
     (["ca", "isue", "a"], b"did you mean issue?"),
     (["ca", "issue"], b"at least one name"),
@@ -74,7 +76,7 @@ def test_usage(arguments, hint):
 @pytest.mark.parametrize("arguments", [
     ["--help"], ["-h"], ["help"], ["connect", "--help"], ["serve", "-h"], ["ca", "--help"],
     ["ca", "init", "--help"], ["ca", "issue", "--help"], ["ca", "trust", "--help"],
-    ["version", "--help"], ["help", "connect"],
+    ["version", "--help"], ["help", "connect"], ["wire", "--help"],
 ])
 def test_help(arguments):
     done = cinch(*arguments)
@@ -89,7 +91,8 @@ def test_version():
     assert done.stdout.startswith(b"cinch ")
     assert cinch("--version").stdout == done.stdout
     verbose = cinch("version", "--verbose").stdout.decode()
-    for word in ("OpenSSL 3.", "default", "modern", "AES-GCM", "libidn2", "jansson", "http-parser"):
+    for word in ("OpenSSL 3.", "default", "modern", "AES-GCM", "libidn2", "jansson", "http-parser",
+                 "libpcap"):
         assert word in verbose
 
 

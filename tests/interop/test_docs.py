@@ -30,12 +30,22 @@ def one_line(declaration):
 
 def declarations(header):
     code = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.DOTALL)
-    return [one_line(match) for match in re.findall(r"^CINCH_API\b([^;{]*);", code, re.MULTILINE)]
+    return [one_line(match) for match in re.findall(r"^CINCH_API\b([^;{]*);", code, re.MULTILINE)] + \
+        inline(header)
+
+
+def inline(header):
+    """What is in the header itself, and for everybody: its comment begins with its name."""
+    return [one_line(declaration) for name, declaration in
+            re.findall(r"^ \* (cinch_\w+) (?:(?!\*/).)*\*/\nstatic inline ([^{]*)\n\{", header.read_text(),
+                       re.MULTILINE | re.DOTALL) if f"{name}(" in declaration]
 
 
 def exported():
     text = re.sub(r"/\*.*?\*/", "", (SOURCE / "src" / "libcinch.map").read_text())
-    return re.findall(r"\b(cinch_\w+);", text)
+    names = re.findall(r"\b(cinch_\w+);", text)
+    return names + [re.search(r"\b(cinch_\w+)\(", declaration).group(1)
+                    for header in HEADERS for declaration in inline(header)]
 
 
 def test_every_header_has_its_page():
@@ -90,7 +100,7 @@ def test_programs_in_documents_are_those_of_the_examples():
 
 
 def test_every_example_is_built():
-    listed = re.findall(r"^  '(\w+)',$", (SOURCE / "examples" / "meson.build").read_text(),
+    listed = re.findall(r"^  '(\w+)'(?:,|: \w+,)$", (SOURCE / "examples" / "meson.build").read_text(),
                         re.MULTILINE)
     assert sorted(listed) == sorted(path.stem for path in (SOURCE / "examples").glob("*.c"))
 

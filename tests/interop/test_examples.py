@@ -1,10 +1,12 @@
 """The programs of examples/ do what they say, with each other."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
 import signal
 import socket
+import ssl
 import subprocess
 
 import pytest
@@ -52,6 +54,21 @@ def ca(tmp_path_factory):
 def server(ca):
     with Server("server", ca / "server.pem", "0") as running:
         yield running
+
+
+def test_wire_shows_what_is_in_clear(ca, server):
+    outcome = example("wire", "localhost", server.port, ca / "ca.pem")
+    assert outcome.code == 0, outcome.text
+    lines = outcome.out.decode().splitlines()
+    assert lines[1] == "->     ClientHello: for localhost, offers TLS 1.3, TLS 1.2"
+    assert lines[3].startswith("<-     ServerHello: TLS 1.3, TLS_AES_")
+    assert any(line.startswith("<- application_data") and line.endswith(", protected")
+               for line in lines)
+    assert not any("certificate for" in line for line in lines)
+    with programs.OpensslServer("-cert", ca / "server.pem", "-tls1_2") as old:
+        outcome = example("wire", "localhost", old.port, ca / "ca.pem")
+        assert outcome.code == 0, outcome.text
+        assert b"a certificate for localhost" in outcome.out
 
 
 def test_client_gets_its_answer(ca, server):
@@ -132,6 +149,84 @@ def test_client_tells_what_is_cut(ca):
         outcome = example("client", "localhost", port, ca / "ca.pem")
     assert outcome.code == 10
     assert b"this is not all of it" in outcome.err
+
+
+def loops(*names):
+    """Those examples whose library is here."""
+    return [name for name in names if (EXAMPLES / f"example-{name}").exists()]
+
+
+@pytest.mark.parametrize("name", loops("uv_server", "event_server"))
+def test_loops_serve_many_at_once(ca, name):
+    """Clients that open before the others are done; more than fits into any buffer; half close."""
+    data = os.urandom(1 << 20)
+    with Server(name, ca / "server.pem", "0") as running:
+        with ssl_client(ca, running.port) as idle, ssl_client(ca, running.port) as silent:
+            outcome = example("nonblocking", "localhost", running.port, ca / "ca.pem", stdin=data)
+            assert outcome.code == 0 and outcome.out == data, outcome.err
+            assert example("client", "localhost", running.port, ca / "ca.pem").code == 0
+            idle.sendall(b"still here")
+            assert idle.recv(100) == b"still here"
+            idle.unwrap()  # waits for its close_notify
+            # It does not say close_notify: told, and nobody else is bothered.
+            silent.close()
+            running.wait_for("ended the transport without close_notify")
+            assert example("client", "localhost", running.port, ca / "ca.pem").code == 0
+        # A client that knows nobody who would vouch for the server.
+        assert example("client", "localhost", running.port, ca / "other.pem").code == 5
+        running.wait_for("does not accept this server's certificate")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.wait() == 0
+
+
+@pytest.mark.parametrize("name", loops("uv_server", "event_server"))
+@pytest.mark.parametrize("begun", [True, False])
+def test_loops_run_out_of_patience(ca, name, begun):
+    with Server(name, ca / "server.pem", "0", "1") as running:
+        # Within the handshake too.
+        with (ssl_client(ca, running.port) if begun
+              else socket.create_connection(("127.0.0.1", running.port))) as client:
+            client.settimeout(programs.LIMIT)
+            running.wait_for("for 1 seconds")
+            try:
+                assert client.recv(10) == b""
+            except (ssl.SSLEOFError, ConnectionError):
+                pass
+
+
+@pytest.mark.parametrize("name", loops("event_buffers"))
+def test_buffers_get_their_answer(ca, server, name):
+    outcome = example(name, "localhost", server.port, ca / "ca.pem")
+    assert outcome.code == 0 and outcome.out == b"hello from a buffer\n", outcome.text
+    outcome = example(name, "localhost", server.port, ca / "other.pem")
+    assert outcome.code == 5 and b"not trusted" in outcome.err and outcome.out == b""
+
+
+@pytest.mark.parametrize("name", loops("event_buffers"))
+def test_buffers_refuse_another_name(ca, name):
+    with Server("server", ca / "renamed.pem", "0") as wrong:
+        outcome = example(name, "localhost", wrong.port, ca / "ca.pem")
+    assert outcome.code == 6 and outcome.out == b"" and b"renamed.test" in outcome.err
+
+
+@pytest.mark.parametrize("name", loops("event_buffers"))
+def test_buffers_tell_of_a_reset(ca, name):
+    """The server is gone, with bytes unread: nothing is OpenSSL's fault, and no signal ends the program."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        def reset():
+            with listening.accept()[0] as connection:
+                connection.recv(1)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            ended = pool.submit(reset)
+            outcome = example(name, "localhost", listening.getsockname()[1], ca / "ca.pem")
+            ended.result()
+    assert outcome.code == 3 and b"broke during the handshake" in outcome.err, outcome.text
+
+
+def ssl_client(ca, port):
+    context = ssl.create_default_context(cafile=str(ca / "ca.pem"))
+    plain = socket.create_connection(("127.0.0.1", port), programs.LIMIT)
+    return context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False)
 
 
 def test_server_ends_when_told(ca):

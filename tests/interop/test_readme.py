@@ -189,6 +189,22 @@ def test_server_needs_its_identity(desk, env, identities):
     assert b"nowhere.pem" in outcome.stderr
 
 
+def test_libcurl_with_pkg_config(desk, env, identities):
+    """As README.md has it, with what is installed; libcinch brings no libcurl along."""
+    if programs.run("pkg-config", "--exists", "libcurl").code != 0:
+        pytest.skip("there is no libcurl4-openssl-dev")
+    shutil.copy(SOURCE / "examples" / "curl_https.c", desk / "fetch.c")
+    command = re.search(r"^cc (-o fetch .*)$", TEXT, re.MULTILINE).group(1)
+    shell(f"cc -std=c11 -Wall -Wextra -Wpedantic -Werror {command}", desk, env)
+    with Server(desk, env, "localhost.pem") as server:
+        outcome = shell(f"./fetch https://localhost:{server.port}/ {identities}", desk, env)
+        assert outcome.stdout == b"hello\n"
+        assert shell(f"./fetch https://127.0.0.1:{server.port}/ {identities}", desk, env,
+                     check=False).returncode == 6
+    library = next(pathlib.Path(env["LD_LIBRARY_PATH"]).glob("libcinch.so"))
+    assert "curl" not in programs.run("ldd", library).text
+
+
 def test_man_pages_are_installed(installed):
     pages = {path.name for path in installed.rglob("man3/*.3")}
     text = (SOURCE / "src" / "libcinch.map").read_text()

@@ -5,9 +5,11 @@
 /* RAND_METHOD is the way to have bad randomness. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "lesson.h"
-#include "session/ring.h"
+#include "session/ring_inside.h"
 
 #include <openssl/rand.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static pki_family *family;
 static int64_t now = 5000000;
@@ -336,6 +338,37 @@ static void test_old_secrets_open_nothing_and_are_gone(void **state)
     cinch_tickets_free(ring);
 }
 
+/* A worker that dies while it keeps what it derived: nobody would know of these keys, and wipe them. */
+static void test_a_worker_that_dies_leaves_no_keys(void **state)
+{
+    static const unsigned char digest[32] = {7};
+    cinch_tickets *ring = cinch_tickets_new(NULL, NULL);
+    cinch_ticket_keys keys, again;
+    const cinch_ring_shared *shared = ring->shared;
+    int result = 0;
+
+    (void)state;
+    assert_int_equal(cinch_ring_issue(ring, digest, &keys), 1);
+    pid_t worker = fork();
+    assert_int_not_equal(worker, -1);
+    if (worker == 0) {
+        if (!cinch_ring_lock(ring->shared))
+            _exit(1);
+        ring->shared->kept[1].used = 0;
+        memset(&ring->shared->kept[1].keys, 'k', sizeof keys);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(worker, &result, 0), worker);
+    assert_int_equal(result, 0);
+    cinch_ring_test_turn(ring);
+    assert_int_equal(shared->kept[1].keys.mac[31], 0);
+    assert_int_equal(shared->kept[1].keys.cipher[0], 0);
+    /* They are derived once more, and are the same. */
+    assert_int_equal(cinch_ring_issue(ring, digest, &again), 1);
+    assert_memory_equal(&again, &keys, sizeof keys);
+    cinch_tickets_free(ring);
+}
+
 /* TLS 1.2 tickets carry the keys of what was recorded: nobody gets one, asked for or not. */
 static void test_no_tickets_for_tls_1_2(void **state)
 {
@@ -362,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_no_ticket_before_there_is_a_real_secret),
         cmocka_unit_test(test_no_two_rings_have_the_same_secret),
         cmocka_unit_test(test_old_secrets_open_nothing_and_are_gone),
+        cmocka_unit_test(test_a_worker_that_dies_leaves_no_keys),
         cmocka_unit_test(test_no_tickets_for_tls_1_2),
     };
 

@@ -1,5 +1,5 @@
 /* Pre-shared keys: everything that must not get in with one, and what must. */
-#include "pair.h"
+#include "psk_pair.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,33 +10,7 @@
 #include <cmocka.h>
 #include <openssl/err.h>
 
-static pki_family *family;
-
-static const unsigned char right_key[32] = "0123456789abcdef0123456789abcde";
 static const unsigned char wrong_key[32] = "0123456789abcdef0123456789abcdX";
-
-static int set_up(void **state)
-{
-    (void)state;
-    family = pki_family_new();
-    return family == NULL;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pki_family_free(family);
-    return 0;
-}
-
-static void limit(cinch_context *ctx, cinch_tls_version version)
-{
-    cinch_policy *policy = cinch_policy_new(NULL, NULL);
-
-    assert_int_equal(cinch_policy_versions(policy, version, version, NULL), CINCH_OK);
-    assert_int_equal(cinch_context_policy(ctx, policy, NULL), CINCH_OK);
-    cinch_policy_free(policy);
-}
 
 static void secret(cinch_context *ctx, const char *identity, const unsigned char *key, int fallback)
 {
@@ -54,11 +28,10 @@ typedef struct side {
     int certificate; /* server: has one; client: trusts the one of the family */
 } side;
 
-static const cinch_tls_version versions[] = {CINCH_TLS_1_2, CINCH_TLS_1_3};
-
 static cinch_context *client_of(const side *s)
 {
-    cinch_context *ctx = pair_client_context(s->certificate ? family->root : family->other_root);
+    cinch_context *ctx =
+        pair_client_context(s->certificate ? psk_family->root : psk_family->other_root);
 
     if (s->identity != NULL)
         secret(ctx, s->identity, s->key, s->fallback);
@@ -67,8 +40,9 @@ static cinch_context *client_of(const side *s)
 
 static cinch_context *server_of(const side *s)
 {
-    cinch_context *ctx = s->certificate ? pair_server_context(family->good, family->intermediate)
-                                        : cinch_context_server(NULL);
+    cinch_context *ctx = s->certificate
+                             ? pair_server_context(psk_family->good, psk_family->intermediate)
+                             : cinch_context_server(NULL);
 
     if (s->identity != NULL)
         secret(ctx, s->identity, s->key, s->fallback);
@@ -80,7 +54,7 @@ static pair meet(const side *client, const side *server, cinch_tls_version versi
     pair p = {0};
     cinch_context *c = client_of(client), *s = server_of(server);
 
-    limit(c, version);
+    psk_limit(c, version);
     pair_start(&p, c, s, "localhost");
     pair_handshake(&p);
     cinch_context_free(c);
@@ -89,67 +63,21 @@ static pair meet(const side *client, const side *server, cinch_tls_version versi
     return p;
 }
 
-/* Neither side is open in the end, and no side that took part believes that it was verified. */
-static void assert_refused(pair *p)
-{
-    char byte;
-    size_t n;
-
-    /* What became of the connection a TLS 1.3 client may learn with its first read only. */
-    if (p->client.status == CINCH_OK)
-        p->client.status = cinch_conn_read(p->client.conn, &byte, 1, &n, &p->client.err);
-    assert_int_equal(cinch_conn_state_now(p->client.conn), CINCH_STATE_FAILED);
-    assert_int_equal(cinch_conn_state_now(p->server.conn), CINCH_STATE_FAILED);
-    for (int i = 0; i < 2; i++) {
-        cinch_peer *peer = cinch_conn_evidence(i ? p->client.conn : p->server.conn, NULL);
-        assert_int_equal(peer->verified, 0);
-        assert_string_equal(peer->psk_identity, "");
-        cinch_peer_free(peer);
-    }
-    assert_int_not_equal(p->client.err.cause, CINCH_CAUSE_INTERNAL);
-    assert_int_not_equal(p->server.err.cause, CINCH_CAUSE_INTERNAL);
-    pair_stop(p);
-}
-
-static void assert_met(pair *p, const char *identity, int client_verified, int server_verified)
-{
-    (void)cinch_error_report(&p->client.err, stderr);
-    (void)cinch_error_report(&p->server.err, stderr);
-    assert_int_equal(p->client.status, CINCH_OK);
-    assert_int_equal(p->server.status, CINCH_OK);
-    assert_true(pair_send(p, &p->client, &p->server, "ping", 4));
-    assert_true(pair_send(p, &p->server, &p->client, "pong", 4));
-    cinch_peer *of_client = cinch_conn_peer(p->client.conn, NULL);
-    cinch_peer *of_server = cinch_conn_peer(p->server.conn, NULL);
-    assert_string_equal(of_client->psk_identity, identity);
-    assert_string_equal(of_server->psk_identity, identity);
-    assert_int_equal(of_client->verified, client_verified);
-    assert_int_equal(of_server->verified, server_verified);
-    /* libssl says that such a connection was resumed. */
-    assert_int_equal(of_client->resumed, 0);
-    assert_int_equal(of_server->resumed, 0);
-    assert_true((identity[0] == 0) == (of_client->chain_count > 0));
-    assert_true(strlen(of_client->group) > 0);
-    cinch_peer_free(of_client);
-    cinch_peer_free(of_server);
-    pair_stop(p);
-}
-
 /* ---- attacks ---- */
 
 static void test_wrong_secret_is_refused(void **state)
 {
-    side client = {"alice", wrong_key, 0, 1}, server = {"alice", right_key, 0, 1};
+    side client = {"alice", wrong_key, 0, 1}, server = {"alice", psk_right_key, 0, 1};
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         for (int fallback = 0; fallback < 2; fallback++) {
             server.fallback = fallback;
-            pair p = meet(&client, &server, versions[i]);
+            pair p = meet(&client, &server, psk_versions[i]);
             assert_int_equal(p.client.err.cause, CINCH_CAUSE_HANDSHAKE_REFUSED);
             assert_int_equal(p.server.err.cause, CINCH_CAUSE_HANDSHAKE_REFUSED);
             assert_non_null(strstr(p.server.err.what, "alice"));
-            assert_refused(&p);
+            psk_assert_refused(&p);
         }
     }
 }
@@ -157,16 +85,16 @@ static void test_wrong_secret_is_refused(void **state)
 /* The server has a certificate that the client would trust, and it must not matter. */
 static void test_certificate_in_place_of_secret_is_refused(void **state)
 {
-    side client = {"alice", right_key, 0, 1}, server = {NULL, NULL, 0, 1};
+    side client = {"alice", psk_right_key, 0, 1}, server = {NULL, NULL, 0, 1};
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        pair p = meet(&client, &server, versions[i]);
-        if (versions[i] == CINCH_TLS_1_3) {
+        pair p = meet(&client, &server, psk_versions[i]);
+        if (psk_versions[i] == CINCH_TLS_1_3) {
             assert_int_equal(p.client.err.cause, CINCH_CAUSE_HANDSHAKE_REFUSED);
             assert_non_null(strstr(p.client.err.what, "certificate"));
         }
-        assert_refused(&p);
+        psk_assert_refused(&p);
     }
     /* With verification turned off as well: the secret still counts. */
     pair p = {0};
@@ -175,20 +103,20 @@ static void test_certificate_in_place_of_secret_is_refused(void **state)
     assert_int_equal(cinch_context_insecure_skip_name(c, 1, NULL), CINCH_OK);
     pair_start(&p, c, s, "localhost");
     pair_handshake(&p);
-    assert_refused(&p);
+    psk_assert_refused(&p);
     cinch_context_free(c);
     cinch_context_free(s);
 }
 
 static void test_client_without_secret_is_refused(void **state)
 {
-    side client = {NULL, NULL, 0, 1}, server = {"alice", right_key, 0, 1};
+    side client = {NULL, NULL, 0, 1}, server = {"alice", psk_right_key, 0, 1};
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        pair p = meet(&client, &server, versions[i]);
+        pair p = meet(&client, &server, psk_versions[i]);
         assert_int_equal(p.server.err.cause, CINCH_CAUSE_HANDSHAKE_REFUSED);
-        assert_refused(&p);
+        psk_assert_refused(&p);
     }
 }
 
@@ -196,19 +124,20 @@ static void test_client_without_secret_is_refused(void **state)
 static void test_unknown_name_looks_like_a_wrong_secret(void **state)
 {
     side known = {"alice", wrong_key, 0, 1}, unknown = {"mallory", wrong_key, 0, 1};
-    side server = {"alice", right_key, 0, 1};
+    side server = {"alice", psk_right_key, 0, 1};
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         for (int certificate = 0; certificate < 2; certificate++) {
             server.certificate = certificate;
-            pair a = meet(&known, &server, versions[i]), b = meet(&unknown, &server, versions[i]);
+            pair a = meet(&known, &server, psk_versions[i]),
+                 b = meet(&unknown, &server, psk_versions[i]);
             assert_int_equal(a.client.err.alert_received, b.client.err.alert_received);
             assert_int_not_equal(a.client.err.alert_received, 0);
             assert_int_equal(a.moved_to[0], b.moved_to[0]);
             assert_non_null(strstr(b.server.err.what, "mallory"));
-            assert_refused(&a);
-            assert_refused(&b);
+            psk_assert_refused(&a);
+            psk_assert_refused(&b);
         }
     }
 }
@@ -216,13 +145,13 @@ static void test_unknown_name_looks_like_a_wrong_secret(void **state)
 /* The secret does not help where it is not wanted, and a fallback keeps its checks. */
 static void test_fallback_verifies(void **state)
 {
-    side client = {"alice", right_key, 1, 0}, server = {NULL, NULL, 0, 1};
+    side client = {"alice", psk_right_key, 1, 0}, server = {NULL, NULL, 0, 1};
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        pair p = meet(&client, &server, versions[i]);
+        pair p = meet(&client, &server, psk_versions[i]);
         assert_int_equal(p.client.err.category, CINCH_CATEGORY_TRUST);
-        assert_refused(&p);
+        psk_assert_refused(&p);
     }
 }
 
@@ -234,22 +163,22 @@ static void test_required_certificate_is_asked_of_those_without_secret(void **st
     for (size_t i = 0; i < 2; i++) {
         pair p = {0};
         cinch_context *c = client_of(&client);
-        cinch_context *s = pair_server_context(family->good, family->intermediate);
+        cinch_context *s = pair_server_context(psk_family->good, psk_family->intermediate);
 
-        limit(c, versions[i]);
-        pair_trust(s, family->root);
+        psk_limit(c, psk_versions[i]);
+        pair_trust(s, psk_family->root);
         assert_int_equal(cinch_context_client_auth(s, CINCH_CLIENT_AUTH_REQUIRED, NULL), CINCH_OK);
-        secret(s, "alice", right_key, 1);
+        secret(s, "alice", psk_right_key, 1);
         pair_start(&p, c, s, "localhost");
         pair_handshake(&p);
         assert_int_equal(p.server.err.cause, CINCH_CAUSE_CLIENT_CERTIFICATE_MISSING);
-        assert_refused(&p);
-        secret(c, "alice", right_key, 0);
+        psk_assert_refused(&p);
+        secret(c, "alice", psk_right_key, 0);
         pair_start(&p, c, s, "localhost");
         pair_handshake(&p);
-        assert_met(&p, "alice", 1, 1);
+        psk_assert_met(&p, "alice", 1, 1);
         /* And nobody else is promised what cannot be kept. */
-        assert_int_equal(cinch_context_psk(s, "alice", right_key, 32, 0, NULL), CINCH_FAILED);
+        assert_int_equal(cinch_context_psk(s, "alice", psk_right_key, 32, 0, NULL), CINCH_FAILED);
         cinch_context_free(c);
         cinch_context_free(s);
     }
@@ -259,8 +188,8 @@ static void test_required_certificate_is_asked_of_those_without_secret(void **st
 static void test_session_of_before_does_not_get_in(void **state)
 {
     (void)state;
-    cinch_context *c = pair_client_context(family->root);
-    cinch_context *s = pair_server_context(family->good, family->intermediate);
+    cinch_context *c = pair_client_context(psk_family->root);
+    cinch_context *s = pair_server_context(psk_family->good, psk_family->intermediate);
     pair p = {0};
 
     pair_start(&p, c, s, "localhost");
@@ -268,10 +197,10 @@ static void test_session_of_before_does_not_get_in(void **state)
     assert_true(pair_send(&p, &p.server, &p.client, "pong", 4));
     pair_stop(&p);
     assert_int_equal(cinch_context_session_count(c), 1);
-    secret(s, "alice", right_key, 0);
+    secret(s, "alice", psk_right_key, 0);
     pair_start(&p, c, s, "localhost");
     pair_handshake(&p);
-    assert_refused(&p);
+    psk_assert_refused(&p);
     cinch_context_free(c);
     cinch_context_free(s);
 }
@@ -279,18 +208,18 @@ static void test_session_of_before_does_not_get_in(void **state)
 static void test_no_sessions_with_secrets(void **state)
 {
     (void)state;
-    cinch_context *c = pair_client_context(family->root);
-    cinch_context *s = pair_server_context(family->good, family->intermediate);
+    cinch_context *c = pair_client_context(psk_family->root);
+    cinch_context *s = pair_server_context(psk_family->good, psk_family->intermediate);
 
-    secret(c, "alice", right_key, 1);
-    secret(s, "alice", right_key, 1);
+    secret(c, "alice", psk_right_key, 1);
+    secret(s, "alice", psk_right_key, 1);
     assert_int_equal(cinch_context_session_ids(s, 100, NULL), CINCH_OK);
     for (size_t i = 0; i < 4; i++) {
         pair p = {0};
-        limit(c, versions[i % 2]);
+        psk_limit(c, psk_versions[i % 2]);
         pair_start(&p, c, s, "localhost");
         pair_handshake(&p);
-        assert_met(&p, "alice", 1, 1);
+        psk_assert_met(&p, "alice", 1, 1);
         assert_int_equal(cinch_context_session_count(c), 0);
     }
     cinch_context_free(c);
@@ -307,17 +236,17 @@ static void test_bad_secrets_are_refused(void **state)
     (void)state;
     memset(longest, 'a', 129);
     longest[129] = 0;
-    assert_int_equal(cinch_context_psk(ctx, "a", right_key, 15, 0, NULL), CINCH_FAILED);
-    assert_int_equal(cinch_context_psk(ctx, "a", right_key, 65, 0, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_context_psk(ctx, "a", psk_right_key, 15, 0, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_context_psk(ctx, "a", psk_right_key, 65, 0, NULL), CINCH_FAILED);
     assert_int_equal(cinch_context_psk(ctx, "a", zeros, 32, 0, NULL), CINCH_FAILED);
     assert_int_equal(cinch_context_psk(ctx, "a", NULL, 32, 0, NULL), CINCH_FAILED);
-    assert_int_equal(cinch_context_psk(ctx, "", right_key, 32, 0, NULL), CINCH_FAILED);
-    assert_int_equal(cinch_context_psk(ctx, "a\nb", right_key, 32, 0, NULL), CINCH_FAILED);
-    assert_int_equal(cinch_context_psk(ctx, "\xff", right_key, 32, 0, NULL), CINCH_FAILED);
-    assert_int_equal(cinch_context_psk(ctx, longest, right_key, 32, 0, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_context_psk(ctx, "", psk_right_key, 32, 0, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_context_psk(ctx, "a\nb", psk_right_key, 32, 0, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_context_psk(ctx, "\xff", psk_right_key, 32, 0, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_context_psk(ctx, longest, psk_right_key, 32, 0, NULL), CINCH_FAILED);
     longest[128] = 0;
-    assert_int_equal(cinch_context_psk(ctx, longest, right_key, 16, 0, NULL), CINCH_OK);
-    assert_int_equal(cinch_context_psk(NULL, "a", right_key, 32, 0, NULL), CINCH_FAILED);
+    assert_int_equal(cinch_context_psk(ctx, longest, psk_right_key, 16, 0, NULL), CINCH_OK);
+    assert_int_equal(cinch_context_psk(NULL, "a", psk_right_key, 32, 0, NULL), CINCH_FAILED);
     assert_int_equal(cinch_context_psk_lookup(ctx, NULL, NULL, 0, &err), CINCH_FAILED);
     assert_int_equal(err.cause, CINCH_CAUSE_MISUSE);
     cinch_context_free(ctx);
@@ -327,29 +256,29 @@ static void test_bad_secrets_are_refused(void **state)
 
 static void test_meets(void **state)
 {
-    side client = {"alice", right_key, 0, 0}, server = {"alice", right_key, 0, 0};
+    side client = {"alice", psk_right_key, 0, 0}, server = {"alice", psk_right_key, 0, 0};
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        pair p = meet(&client, &server, versions[i]);
-        assert_met(&p, "alice", 1, 1);
+        pair p = meet(&client, &server, psk_versions[i]);
+        psk_assert_met(&p, "alice", 1, 1);
         server.certificate = server.fallback = 1;
-        p = meet(&client, &server, versions[i]);
-        assert_met(&p, "alice", 1, 1);
+        p = meet(&client, &server, psk_versions[i]);
+        psk_assert_met(&p, "alice", 1, 1);
         server.certificate = server.fallback = 0;
     }
 }
 
 static void test_falls_back(void **state)
 {
-    side with = {"alice", right_key, 1, 1}, without = {NULL, NULL, 0, 1};
+    side with = {"alice", psk_right_key, 1, 1}, without = {NULL, NULL, 0, 1};
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        pair p = meet(&with, &without, versions[i]);
-        assert_met(&p, "", 1, 0);
-        p = meet(&without, &with, versions[i]);
-        assert_met(&p, "", 1, 0);
+        pair p = meet(&with, &without, psk_versions[i]);
+        psk_assert_met(&p, "", 1, 0);
+        p = meet(&without, &with, psk_versions[i]);
+        psk_assert_met(&p, "", 1, 0);
     }
 }
 
@@ -357,11 +286,11 @@ static size_t look_up(const char *identity, unsigned char *key, size_t size, voi
 {
     (void)arg;
     if (strcmp(identity, "carol") == 0 && size >= 32) {
-        memcpy(key, right_key, 32);
+        memcpy(key, psk_right_key, 32);
         return 32;
     }
     /* Too short to count. */
-    memcpy(key, right_key, 15);
+    memcpy(key, psk_right_key, 15);
     return strcmp(identity, "short") == 0 ? 15 : 0;
 }
 
@@ -377,18 +306,18 @@ static void test_looked_up(void **state)
 
         secret(s, "bob", wrong_key, 0);
         secret(s, "alice", wrong_key, 0);
-        secret(s, "alice", right_key, 0); /* the last one counts */
+        secret(s, "alice", psk_right_key, 0); /* the last one counts */
         assert_int_equal(cinch_context_psk_lookup(s, look_up, NULL, 0, NULL), CINCH_OK);
         secret(c, "bob", wrong_key, 0);
-        secret(c, name, right_key, 0);
-        limit(c, versions[i % 2]);
+        secret(c, name, psk_right_key, 0);
+        psk_limit(c, psk_versions[i % 2]);
         pair_start(&p, c, s, "localhost");
         p.piece = 7;
         pair_handshake(&p);
         if (i < 4)
-            assert_met(&p, name, 1, 1);
+            psk_assert_met(&p, name, 1, 1);
         else
-            assert_refused(&p);
+            psk_assert_refused(&p);
         cinch_context_free(c);
         cinch_context_free(s);
     }
@@ -403,7 +332,7 @@ static void test_policy_without_sha256_is_refused(void **state)
     (void)state;
     assert_int_equal(cinch_policy_suites(policy, "TLS_AES_256_GCM_SHA384", NULL), CINCH_OK);
     assert_int_equal(cinch_context_policy(ctx, policy, NULL), CINCH_OK);
-    assert_int_equal(cinch_context_psk(ctx, "alice", right_key, 32, 0, &err), CINCH_FAILED);
+    assert_int_equal(cinch_context_psk(ctx, "alice", psk_right_key, 32, 0, &err), CINCH_FAILED);
     assert_int_equal(err.cause, CINCH_CAUSE_BAD_SETTING);
     cinch_policy_free(policy);
     cinch_context_free(ctx);
@@ -415,7 +344,7 @@ static void test_dropped(void **state)
 
     (void)state;
     assert_int_equal(cinch_context_check(s, NULL), CINCH_FAILED);
-    secret(s, "alice", right_key, 0);
+    secret(s, "alice", psk_right_key, 0);
     assert_int_equal(cinch_context_server_name_rule(s, CINCH_SERVER_NAME_KNOWN, NULL), CINCH_OK);
     assert_int_equal(cinch_context_check(s, NULL), CINCH_OK);
     assert_int_equal(cinch_context_psk(s, NULL, NULL, 0, 0, NULL), CINCH_OK);
@@ -442,5 +371,5 @@ int main(void)
         cmocka_unit_test(test_dropped),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, psk_set_up, psk_tear_down);
 }

@@ -8,7 +8,7 @@ import pytest
 
 # In meson.build these have the extension as _ssl; on another they would say nothing.
 ON_CINCH = ("test_better_threads.py", "test_robust.py", "test_robust_callbacks.py", "test_leaks.py",
-            "test_select.py")
+            "test_memory.py", "test_records.py", "test_select.py")
 
 
 def pytest_collectstart(collector):

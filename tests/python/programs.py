@@ -30,6 +30,9 @@ def environment(ours=True, **more):
     result = {name: value for name, value in os.environ.items()
               if not re.match(r"PYTHONPATH$|CINCH_PYTHON$|SSL_CERT_|PIP_|.*_proxy$|REQUESTS_|CURL_", name,
                               re.IGNORECASE)}
+    # The sanitizer's runtime is for what loads the extension: curl stops in its first setlocale() with it.
+    if not ours and "PYTHONPATH" not in more:
+        result.pop("LD_PRELOAD", None)
     if ours:
         result["PYTHONPATH"] = f"{HERE / 'shadow'}:{PACKAGE}"
     result.update({name: str(value) for name, value in more.items()})

@@ -12,7 +12,7 @@ MOST_EXCEPTIONS = 5
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 Suite = collections.namedtuple("Suite", "name ran skipped options")
-Outcome = collections.namedtuple("Outcome", "code ran skipped failed text")
+Outcome = collections.namedtuple("Outcome", "code ran skipped failed skips text")
 
 
 def lines(name):
@@ -30,9 +30,10 @@ def load_suites():
     return suites
 
 
-def load_exceptions():
-    """The reason for each test that may fail."""
-    return dict(line.split(None, 1) for line in lines("exceptions.txt"))
+def load_exceptions(version=VERSION):
+    """The reason for each test that may fail with this version of Python."""
+    fields = [line.split(None, 2) for line in lines("exceptions.txt")]
+    return {test: reason for found, test, reason in fields if found == version}
 
 
 def belongs(test, suite):
@@ -71,4 +72,5 @@ def read_outcome(code, text):
     failed = set(re.findall(r"^(?:FAIL|ERROR): .*?\(([\w.]+)\)", text, re.MULTILINE))
     if "unexpected successes" in counts:
         failed.add("unexpected successes")
-    return Outcome(code, int(ran), int(skipped[1]) if skipped else 0, failed, text)
+    skips = set(re.findall(r"^\w+ \(([\w.]+)\)(?:\n.*)? \.\.\. skipped ", text, re.MULTILINE))
+    return Outcome(code, int(ran), int(skipped[1]) if skipped else 0, failed, skips, text)

@@ -1,5 +1,7 @@
 """What stock Python has wrong is right here. Each test shows what stock Python does, too."""
 
+import sys
+
 import pytest
 
 import both
@@ -215,7 +217,11 @@ def test_an_end_without_close_notify_is_one_that_programs_can_see(pki):
     # What ssl.py itself does with it stays as it is.
     assert told["default"] == ["half of it", "b''"]
     before = both.stock(CUT, pki)
-    assert before["asks"] == ["half of it", "b''"] and before["memory"] == "b''"
+    if sys.version_info < (3, 12):
+        assert before["asks"] == ["half of it", "b''"] and before["memory"] == "b''"
+    else:
+        # An OSError of some kind: its answer to the cut may find the connection gone first.
+        assert before["asks"][1] != "b''" and before["memory"] == "SSLEOFError"
 
 
 TOLD = """

@@ -7,13 +7,15 @@ import suites
 
 
 def test_exceptions_are_few_and_have_reasons():
-    exceptions = suites.load_exceptions()
+    exceptions = [line.split(None, 2) for line in suites.lines("exceptions.txt")]
+    known = [line.split() for line in suites.lines("suites.txt")]
 
-    assert len(exceptions) == len(suites.lines("exceptions.txt")) <= suites.MOST_EXCEPTIONS
-    assert all(len(reason) > 20 for reason in exceptions.values())
-    known = [line.split()[2] for line in suites.lines("suites.txt")]
-    for test in exceptions:
-        assert any(suites.belongs(test, suite) for suite in known), test
+    for version, test, reason in exceptions:
+        assert len(reason) > 20
+        assert any(version == words[0] and suites.belongs(test, words[2]) for words in known), test
+    assert len({(version, test) for version, test, _ in exceptions}) == len(exceptions)
+    for version in {version for version, _, _ in exceptions}:
+        assert 0 < len(suites.load_exceptions(version)) <= suites.MOST_EXCEPTIONS
 
 
 def test_cpythons_own_module_is_not_taken_for_ours(tmp_path):
@@ -31,6 +33,8 @@ def test_a_suite_without_a_result_is_a_failure():
 def test_failures_are_found():
     done = suites.read_outcome(2, "ERROR: setUpClass (test.test_a.B)\n"
                                   "FAIL: test_c (test.test_a.B.test_c) [more] (i=1)\n"
+                                  "test_d (test.test_a.B.test_d) ... skipped 'no'\n"
                                   "Ran 3 tests in 1.0s\n\n"
                                   "FAILED (failures=1, errors=1, skipped=2)\n")
     assert done[:4] == (2, 3, 2, {"test.test_a.B", "test.test_a.B.test_c"})
+    assert done.skips == {"test.test_a.B.test_d"}

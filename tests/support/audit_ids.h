@@ -3,8 +3,9 @@
 #define CINCH_TESTS_AUDIT_IDS_H
 
 #define AUDIT_CHECK_IDS                                                                            \
-    "psk-guessable", "psk-short", "pins-unverified", "allow-unverified", "allow-common-name",      \
-        "allow-optional", "crl-expired", "crl-expires", "crl-endless", "crl-weak-signature",       \
-        "crl-soft", "crl-unused", "ocsp-not-sent", "ocsp-expires", "must-staple", "records-small"
+    "psk-guessable", "psk-short", "psk-unchecked", "pins-unverified", "allow-unverified",          \
+        "allow-common-name", "allow-optional", "crl-expired", "crl-expires", "crl-endless",        \
+        "crl-weak-signature", "crl-soft", "crl-unused", "ocsp-not-sent", "ocsp-expires",           \
+        "must-staple", "records-small"
 
 #endif

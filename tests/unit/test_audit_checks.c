@@ -295,6 +295,46 @@ static void rules_for_clients(void **state)
     cinch_context_free(ctx);
 }
 
+static size_t no_secret(const char *identity, unsigned char *key, size_t size, void *arg)
+{
+    (void)identity;
+    (void)key;
+    (void)size;
+    (void)arg;
+    return 0;
+}
+
+static size_t no_offer(const char *hint, char *identity, size_t identity_size, unsigned char *key,
+                       size_t size, void *arg)
+{
+    (void)hint;
+    (void)identity_size;
+    return no_secret(identity, key, size, arg);
+}
+
+static void secrets_of_callbacks(void **state)
+{
+    cinch_context *server = cinch_context_server(NULL), *client = cinch_context_client(NULL);
+    unsigned char good[32];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good; i++)
+        good[i] = (unsigned char)(i * 37 + 3);
+    assert_int_equal(cinch_context_psk_lookup(server, no_secret, NULL, 0, NULL), CINCH_OK);
+    has_not(server, "psk-unchecked");
+    assert_int_equal(cinch_context_insecure_psk_lookup(server, no_secret, NULL, 0, NULL), CINCH_OK);
+    has(server, "psk-unchecked", "of any size");
+    /* Without a callback those that were set are all there are. */
+    assert_int_equal(cinch_context_psk(server, "good", good, 32, 0, NULL), CINCH_OK);
+    has(server, "psk-unchecked", "of any size");
+    assert_int_equal(cinch_context_insecure_psk_lookup(server, NULL, NULL, 0, NULL), CINCH_OK);
+    has_not(server, "psk-unchecked");
+    assert_int_equal(cinch_context_insecure_psk_offer(client, no_offer, NULL, 0, NULL), CINCH_OK);
+    has(client, "psk-unchecked", "of any size");
+    cinch_context_free(server);
+    cinch_context_free(client);
+}
+
 static void shared_secrets(void **state)
 {
     static const char password[] = "correct horse battery staple etc";
@@ -397,6 +437,7 @@ int main(void)
         cmocka_unit_test(pins_and_callbacks),
         cmocka_unit_test(rules_for_clients),
         cmocka_unit_test(shared_secrets),
+        cmocka_unit_test(secrets_of_callbacks),
         cmocka_unit_test(keys_that_are_elsewhere),
         cmocka_unit_test(records),
         cmocka_unit_test(all_were_caused),

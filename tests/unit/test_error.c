@@ -250,6 +250,9 @@ static void test_hex(void **state)
     (void)state;
     assert_string_equal(cinch_text_hex(out, sizeof out, "\x00\xab\xff", 3, 0), "00abff");
     assert_string_equal(cinch_text_hex(out, sizeof out, "\x00\xab\xff", 3, ':'), "00:ab:ff");
+    /* Room for all of it, and for nothing more. */
+    assert_string_equal(cinch_text_hex(out, 7, "\x00\xab\xff", 3, 0), "00abff");
+    assert_string_equal(cinch_text_hex(out, 9, "\x00\xab\xff", 3, ':'), "00:ab:ff");
     for (size_t size = 1; size < 12; size++) {
         memset(out, '#', sizeof out);
         cinch_text_hex(out, size, "\x01\x02\x03\x04", 4, ':');
