@@ -18,6 +18,8 @@ TARGET ?= test
 
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libssl-dev libidn2-dev \
 	libjansson-dev libhttp-parser-dev libpcap-dev scdoc
+# AES-GCM that is faster, on amd64.
+OPTIONAL_BUILD_PACKAGES = libipsec-mb-dev
 TEST_PACKAGES = g++ libcmocka-dev python3 python3-pytest python3-dev python3-pip python3-setuptools \
 	python3-wheel openssl gnutls-bin curl procps ca-certificates gnuplot-nox tshark
 # Where this release of Debian has them: keys in a token, the suites of its Python, and programs in Python.
@@ -75,7 +77,7 @@ help:
 	@echo 'make clean'
 
 build:
-	@$(NEED) $(BUILD_PACKAGES)
+	@$(NEED) $(BUILD_PACKAGES) --optional $(OPTIONAL_BUILD_PACKAGES)
 	@$(CONFIGURE) build $(RELEASE)
 	@$(NINJA) build
 
@@ -105,12 +107,12 @@ test-trixie:
 	@$(TOOLS)/trixie build-trixie "$(TARGET)" WERROR="$(WERROR)" ONLY="$(ONLY)"
 
 build-asan:
-	@$(NEED) $(BUILD_PACKAGES)
+	@$(NEED) $(BUILD_PACKAGES) --optional $(OPTIONAL_BUILD_PACKAGES)
 	@$(CONFIGURE) build-asan $(SANITIZED) -Doptimization=1 -Db_sanitize=address,undefined
 	@$(NINJA) build-asan
 
 build-tsan:
-	@$(NEED) $(BUILD_PACKAGES)
+	@$(NEED) $(BUILD_PACKAGES) --optional $(OPTIONAL_BUILD_PACKAGES)
 	@$(CONFIGURE) build-tsan $(SANITIZED) -Db_sanitize=thread
 	@$(NINJA) build-tsan
 
@@ -142,7 +144,7 @@ format:
 deps:
 	@$(NEED) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES) $(FUZZ_PACKAGES) \
 		$(DEMO_PACKAGES) $(BENCH_PACKAGES) $(TRIXIE_PACKAGES) \
-		--optional $(OPTIONAL_TEST_PACKAGES) $(OPTIONAL_BENCH_PACKAGES)
+		--optional $(OPTIONAL_BUILD_PACKAGES) $(OPTIONAL_TEST_PACKAGES) $(OPTIONAL_BENCH_PACKAGES)
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz

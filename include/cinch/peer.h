@@ -43,6 +43,8 @@ typedef struct cinch_peer {
     const char *npn;   /* the protocol agreed on with NPN; "" if none */
     /* Server: the suites that both sides have, as the client prefers them, "A, B"; "" on a client. */
     const char *shared_ciphers;
+    /* Whose AES-GCM protects the records: "libipsec-mb 1.3.0"; "" for OpenSSL's own and other ciphers. */
+    const char *accel;
 } cinch_peer;
 
 /*

@@ -15,6 +15,13 @@ CINCH_BEGIN_DECLS
  */
 CINCH_API const char *cinch_version(void);
 
+/*
+ * cinch_version_accel returns whose AES-GCM new connections use: "libipsec-mb 1.3.0", or "OpenSSL's
+ * own: " and why. CINCH_ACCEL=0 in the environment makes it OpenSSL's. It is never NULL and lives as long as the
+ * process. Any thread may call it.
+ */
+CINCH_API const char *cinch_version_accel(void);
+
 CINCH_END_DECLS
 
 #endif

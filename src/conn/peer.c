@@ -1,6 +1,7 @@
 /* peer.c: the report on what was agreed and who is there. */
 #include <cinch/peer.h>
 
+#include "accel/accel.h"
 #include "base/arena.h"
 #include "base/certificate.h"
 #include "base/fail.h"
@@ -50,8 +51,9 @@ static int fill_agreed(cinch_peer *peer, cinch_arena *arena, const cinch_conn *c
         peer->resumed = SSL_session_reused(conn->ssl) && conn->link.psk_identity == NULL;
         peer->verified = conn->link.verified && conn->late == CINCH_LATE_NONE;
     }
+    peer->accel = cinch_arena_text(arena, cinch_accel_name(conn->ssl));
     return peer->version != NULL && peer->cipher != NULL && peer->group != NULL &&
-           peer->signature_algorithm != NULL;
+           peer->signature_algorithm != NULL && peer->accel != NULL;
 }
 
 /* What both sides have, in the client's order. Compression is never among what is agreed on. */

@@ -1,4 +1,5 @@
 /* derive.c: from settings to an SSL_CTX, made once for all the contexts that say the same. */
+#include "accel/accel.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/openssl.h"
@@ -125,8 +126,8 @@ cinch_status cinch_settings_install(const cinch_settings *settings,
 static SSL_CTX *make(const cinch_settings *settings, const unsigned char session_digest[32],
                      cinch_error *err)
 {
-    SSL_CTX *ctx = SSL_CTX_new_ex(cinch_library_context(), NULL,
-                                  settings->is_server ? TLS_server_method() : TLS_client_method());
+    SSL_CTX *ctx =
+        cinch_accel_ssl_ctx(settings->is_server ? TLS_server_method() : TLS_client_method());
 
     if (ctx == NULL) {
         (void)cinch_fail_crypto(err, "making an SSL_CTX");

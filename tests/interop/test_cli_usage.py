@@ -91,7 +91,8 @@ def test_version():
     assert done.stdout.startswith(b"cinch ")
     assert cinch("--version").stdout == done.stdout
     verbose = cinch("version", "--verbose").stdout.decode()
-    for word in ("OpenSSL 3.", "default", "modern", "libidn2", "jansson", "http-parser", "libpcap"):
+    for word in ("OpenSSL 3.", "default", "modern", "AES-GCM", "libidn2", "jansson", "http-parser",
+                 "libpcap"):
         assert word in verbose
 
 

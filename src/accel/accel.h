@@ -1,0 +1,22 @@
+/*
+ * accel.h: AES-GCM by Intel's IPsec MB library, where that is faster than OpenSSL's own. It comes as a
+ * provider of OpenSSL that only the SSL_CTXs made here ever find; docs/internals/accel.md has the reasons.
+ */
+#ifndef CINCH_ACCEL_ACCEL_H
+#define CINCH_ACCEL_ACCEL_H
+
+#include <openssl/ssl.h>
+
+/*
+ * cinch_accel_ssl_ctx is SSL_CTX_new_ex() for METHOD in our library context, accelerated if that helps and is
+ * allowed. NULL when memory runs out, not always with a reason in the queue.
+ */
+SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method);
+
+/* cinch_accel_name is "libipsec-mb 1.3.0" if that is what protects the records of SSL, else "". */
+const char *cinch_accel_name(const SSL *ssl);
+
+/* cinch_accel_fetch gives our implementation of "AES-128-GCM" or "AES-256-GCM"; NULL if it is not in use. */
+EVP_CIPHER *cinch_accel_fetch(const char *name);
+
+#endif
