@@ -1,15 +1,15 @@
-/* accel.c: whether AES-GCM is accelerated, and the SSL_CTXs that have it. */
+/* accel.c: what of ours is in use, and the SSL_CTXs that have it. */
 #define _GNU_SOURCE /* dladdr, secure_getenv */
 #include "accel/accel.h"
 
-#include "accel/imb.h"
+#include "accel/ciphers.h"
 #include "accel/provider.h"
 #include "base/openssl.h"
 
 #include <cinch/version.h>
-#include <cpuid.h>
 #include <dlfcn.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/provider.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,31 +19,22 @@
 
 typedef enum decision {
     UNDECIDED, /* nobody has asked, or memory ran out */
-    USED,
-    UNUSED,
+    ALL,       /* ciphers and the derivation of keys */
+    KEYS,      /* only that */
+    NOTHING,
 } decision;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int decided = UNDECIDED;
-static char reason[96]; /* written once, before DECIDED */
+/* Written once, before DECIDED. */
+static char ciphers_text[96];
+static const char *keys_text = "OpenSSL's own";
 
-static decision decline(const char *why)
+static decision decline(const char *why, const char *keys)
 {
-    (void)snprintf(reason, sizeof reason, "OpenSSL's own: %s", why);
-    return UNUSED;
-}
-
-/* Before the library is loaded, which asks the processor again. AVX-512 has to be what the kernel knows as well. */
-static int processor_fits(void)
-{
-    unsigned eax, ebx, ecx = 0, edx;
-
-    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (ecx & bit_VAES) == 0 ||
-        (ecx & bit_VPCLMULQDQ) == 0)
-        return 0;
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    (void)snprintf(ciphers_text, sizeof ciphers_text, "OpenSSL's own: %s", why);
+    keys_text = keys;
+    return NOTHING;
 }
 
 /* OpenSSL calls the provider to the end of the process, so dlclose() must not take its code away. */
@@ -52,7 +43,7 @@ static void stay_loaded(void)
     Dl_info where;
 
     /* For a program's own code there is nothing to do, and this fails. */
-    if (dladdr(reason, &where) != 0 && where.dli_fname != NULL)
+    if (dladdr(ciphers_text, &where) != 0 && where.dli_fname != NULL)
         (void)dlopen(where.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
@@ -61,17 +52,10 @@ static decision load(void)
     static OSSL_PROVIDER *provider; /* to the end of the process */
     static int added;
     OSSL_LIB_CTX *context = cinch_library_context();
+    cinch_ciphers_outcome ciphers = cinch_ciphers_load(ciphers_text, sizeof ciphers_text);
 
-    switch (cinch_imb_load(0)) {
-    case CINCH_IMB_READY:
-        break;
-    case CINCH_IMB_NO_MEMORY:
+    if (ciphers == CINCH_CIPHERS_UNKNOWN)
         return UNDECIDED;
-    case CINCH_IMB_MISSING:
-        return decline("there is no libIPSec_MB.so.1");
-    default:
-        return decline("this libipsec-mb is not fit");
-    }
     stay_loaded();
     added = added || OSSL_PROVIDER_add_builtin(context, CINCH_PROVIDER, cinch_provider_init) == 1;
     /* What OpenSSL loads by itself, where nothing else was asked for, has to stay. */
@@ -79,20 +63,20 @@ static decision load(void)
         provider = OSSL_PROVIDER_try_load(context, CINCH_PROVIDER, 1);
     if (provider == NULL)
         return UNDECIDED;
-    (void)snprintf(reason, sizeof reason, "%s", cinch_imb_version);
-    return USED;
+    keys_text = "libcinch";
+    return ciphers == CINCH_CIPHERS_OURS ? ALL : KEYS;
 }
 
 static decision decide(void)
 {
     const char *wish = secure_getenv("CINCH_ACCEL");
 
+    if (!CINCH_ACCEL)
+        return decline("built without", "OpenSSL's own: built without");
     if (wish != NULL && strcmp(wish, "0") == 0)
-        return decline("CINCH_ACCEL=0");
+        return decline("CINCH_ACCEL=0", "OpenSSL's own: CINCH_ACCEL=0");
     if (OPENSSL_version_major() != 3 || OPENSSL_version_minor() != 0)
-        return decline("it is as fast from 3.1 on");
-    if (!processor_fits())
-        return decline("this processor has no VAES with AVX-512");
+        return decline("it is as fast from 3.1 on", "OpenSSL's own: ours is for 3.0");
     return load();
 }
 
@@ -123,34 +107,70 @@ static int wants_fips(void)
            OSSL_PROVIDER_available(cinch_library_context(), "fips") == 1;
 }
 
+static int is_used(void)
+{
+    decision known = decision_now();
+
+    return (known == ALL || known == KEYS) && !wants_fips();
+}
+
+/* The default properties of the process may rule ours out. */
+static int is_ours(const OSSL_PROVIDER *provider)
+{
+    return provider != NULL && strcmp(OSSL_PROVIDER_get0_name(provider), CINCH_PROVIDER) == 0;
+}
+
 EVP_CIPHER *cinch_accel_fetch(const char *name)
 {
-    if (decision_now() != USED || wants_fips())
+    if (!is_used())
         return NULL;
     ERR_set_mark();
     cinch_provider_show();
     EVP_CIPHER *cipher = EVP_CIPHER_fetch(cinch_library_context(), name, CINCH_PROVIDER_QUERY);
     cinch_provider_hide();
     ERR_pop_to_mark();
-    if (cipher == NULL)
-        return NULL;
-    const char *provider = OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(cipher));
-    if (strcmp(provider, CINCH_PROVIDER) == 0)
+    if (cipher != NULL && is_ours(EVP_CIPHER_get0_provider(cipher)))
         return cipher;
     EVP_CIPHER_free(cipher);
     return NULL;
 }
 
-/* The default properties of the process may rule ours out. */
-static int is_found(void)
+EVP_KDF *cinch_accel_fetch_keys(void)
+{
+    if (!is_used())
+        return NULL;
+    ERR_set_mark();
+    cinch_provider_show();
+    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), "TLS13-KDF", CINCH_PROVIDER_QUERY);
+    cinch_provider_hide();
+    ERR_pop_to_mark();
+    if (kdf != NULL && is_ours(EVP_KDF_get0_provider(kdf)))
+        return kdf;
+    EVP_KDF_free(kdf);
+    return NULL;
+}
+
+static int has_ciphers(void)
 {
     EVP_CIPHER *of_128 = cinch_accel_fetch("AES-128-GCM");
     EVP_CIPHER *of_256 = cinch_accel_fetch("AES-256-GCM");
-    int found = of_128 != NULL && of_256 != NULL;
+    int both = of_128 != NULL && of_256 != NULL;
 
     EVP_CIPHER_free(of_128);
     EVP_CIPHER_free(of_256);
-    return found;
+    return both;
+}
+
+/*
+ * libssl fetches this for each secret, in threads that are shown nothing. It finds what OpenSSL remembers of this
+ * fetch; should OpenSSL forget, its own takes over until the next SSL_CTX is made.
+ */
+static int has_keys(void)
+{
+    EVP_KDF *kdf = cinch_accel_fetch_keys();
+
+    EVP_KDF_free(kdf);
+    return kdf != NULL;
 }
 
 /* In an SSL_CTX: something, if its ciphers are ours. */
@@ -160,7 +180,7 @@ static SSL_CTX *mark(SSL_CTX *ctx)
 {
     int index = cinch_ex_place(&place, CRYPTO_EX_INDEX_SSL_CTX, NULL, NULL);
 
-    if (ctx != NULL && index >= 0 && SSL_CTX_set_ex_data(ctx, index, reason) == 1)
+    if (ctx != NULL && index >= 0 && SSL_CTX_set_ex_data(ctx, index, ciphers_text) == 1)
         return ctx;
     SSL_CTX_free(ctx);
     return NULL;
@@ -168,13 +188,15 @@ static SSL_CTX *mark(SSL_CTX *ctx)
 
 SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method)
 {
-    if (!is_found())
+    int keys = has_keys(), ciphers = has_ciphers();
+
+    if (!keys && !ciphers)
         return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
-    /* All its ciphers are fetched now; later nothing of ours is looked for. */
+    /* All its ciphers are fetched now; later none of ours is looked for. */
     cinch_provider_show();
     SSL_CTX *ctx = SSL_CTX_new_ex(cinch_library_context(), CINCH_PROVIDER_QUERY, method);
     cinch_provider_hide();
-    return mark(ctx);
+    return ciphers ? mark(ctx) : ctx;
 }
 
 const char *cinch_accel_name(const SSL *ssl)
@@ -186,17 +208,26 @@ const char *cinch_accel_name(const SSL *ssl)
     if (index < 0 || (kind != NID_aes_128_gcm && kind != NID_aes_256_gcm) ||
         SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), index) == NULL)
         return "";
-    return cinch_imb_version;
+    return ciphers_text;
+}
+
+/* What is said of one of the two; TEXT if the decision alone says it. */
+static const char *text_of(const char *text, int decides, int is_found)
+{
+    if (decision_now() == UNDECIDED)
+        return "OpenSSL's own: memory ran out";
+    if (decides || is_found)
+        return text;
+    return wants_fips() ? "OpenSSL's own: FIPS is in force"
+                        : "OpenSSL's own: its default properties want others";
 }
 
 const char *cinch_version_accel(void)
 {
-    decision known = decision_now();
+    return text_of(ciphers_text, decision_now() != ALL, has_ciphers());
+}
 
-    if (known == UNDECIDED)
-        return "OpenSSL's own: memory ran out";
-    if (known == UNUSED || is_found())
-        return reason;
-    return wants_fips() ? "OpenSSL's own: FIPS is in force"
-                        : "OpenSSL's own: its default properties want others";
+const char *cinch_version_keys(void)
+{
+    return text_of(keys_text, decision_now() == NOTHING, has_keys());
 }

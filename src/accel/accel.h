@@ -1,10 +1,12 @@
 /*
- * accel.h: AES-GCM by Intel's IPsec MB library, where that is faster than OpenSSL's own. It comes as a
- * provider of OpenSSL that only the SSL_CTXs made here ever find; docs/internals/accel.md has the reasons.
+ * accel.h: AES-GCM by Intel's IPsec MB library and the key derivation of TLS 1.3 by us, where they are faster than
+ * OpenSSL's own. They come as a provider of OpenSSL that only the SSL_CTXs made here ever find;
+ * docs/internals/accel.md has the reasons.
  */
 #ifndef CINCH_ACCEL_ACCEL_H
 #define CINCH_ACCEL_ACCEL_H
 
+#include <openssl/kdf.h>
 #include <openssl/ssl.h>
 
 /*
@@ -16,7 +18,11 @@ SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method);
 /* cinch_accel_name is "libipsec-mb 1.3.0" if that is what protects the records of SSL, else "". */
 const char *cinch_accel_name(const SSL *ssl);
 
-/* cinch_accel_fetch gives our implementation of "AES-128-GCM" or "AES-256-GCM"; NULL if it is not in use. */
+/*
+ * cinch_accel_fetch gives our implementation of "AES-128-GCM" or "AES-256-GCM", cinch_accel_fetch_keys that
+ * of "TLS13-KDF"; NULL if it is not in use.
+ */
 EVP_CIPHER *cinch_accel_fetch(const char *name);
+EVP_KDF *cinch_accel_fetch_keys(void);
 
 #endif

@@ -1,28 +1,15 @@
-/* none.c: in the place of the others where libcinch was built without libipsec-mb. */
-#include "accel/accel.h"
+/* none.c: in the place of ciphers.c where libcinch was built without libipsec-mb. */
+#include "accel/ciphers.h"
 
-#include "base/openssl.h"
+#include <stdio.h>
 
-#include <cinch/version.h>
-
-SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method)
+cinch_ciphers_outcome cinch_ciphers_load(char *text, size_t size)
 {
-    return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
+    (void)snprintf(text, size, "OpenSSL's own: built without libipsec-mb");
+    return CINCH_CIPHERS_NONE;
 }
 
-const char *cinch_accel_name(const SSL *ssl)
+const OSSL_ALGORITHM *cinch_ciphers(void)
 {
-    (void)ssl;
-    return "";
-}
-
-EVP_CIPHER *cinch_accel_fetch(const char *name)
-{
-    (void)name;
     return NULL;
-}
-
-const char *cinch_version_accel(void)
-{
-    return "OpenSSL's own: built without libipsec-mb";
 }

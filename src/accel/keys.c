@@ -1,0 +1,152 @@
+/* keys.c: from the parameters of one derivation to hkdf.h. */
+#include "accel/keys.h"
+
+#include "accel/hkdf.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/proverr.h>
+#include <string.h>
+#include <strings.h>
+
+/* What one derivation is told. */
+typedef struct work {
+    int has_hash;
+    cinch_hash hash;
+    int mode;
+    cinch_part secret, salt, prefix, label, context;
+} work;
+
+static int fail(int reason)
+{
+    ERR_raise(ERR_LIB_PROV, reason);
+    return 0;
+}
+
+static int read_hash(work *w, const OSSL_PARAM *p)
+{
+    static const struct {
+        const char *name;
+        cinch_hash hash;
+    } known[] = {
+        {"SHA2-256", CINCH_HASH_SHA256}, {"SHA2-384", CINCH_HASH_SHA384},
+        {"SHA256", CINCH_HASH_SHA256},   {"SHA384", CINCH_HASH_SHA384},
+        {"SHA-256", CINCH_HASH_SHA256},  {"SHA-384", CINCH_HASH_SHA384},
+    };
+
+    if (p->data_type != OSSL_PARAM_UTF8_STRING || p->data == NULL)
+        return fail(PROV_R_INVALID_DIGEST);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcasecmp(p->data, known[i].name) == 0) {
+            w->hash = known[i].hash;
+            w->has_hash = 1;
+            return 1;
+        }
+    return fail(PROV_R_INVALID_DIGEST);
+}
+
+static int read_mode(work *w, const OSSL_PARAM *p)
+{
+    if (p->data_type != OSSL_PARAM_UTF8_STRING)
+        return OSSL_PARAM_get_int(p, &w->mode) || fail(PROV_R_INVALID_MODE);
+    w->mode =
+        p->data != NULL && strcasecmp(p->data, "EXTRACT_ONLY") == 0 ? EVP_KDF_HKDF_MODE_EXTRACT_ONLY
+        : p->data != NULL && strcasecmp(p->data, "EXPAND_ONLY") == 0 ? EVP_KDF_HKDF_MODE_EXPAND_ONLY
+                                                                     : -1;
+    return w->mode >= 0 || fail(PROV_R_INVALID_MODE);
+}
+
+static int read_part(cinch_part *part, const OSSL_PARAM *p)
+{
+    if (p->data_type != OSSL_PARAM_OCTET_STRING || (p->data == NULL && p->data_size != 0))
+        return fail(PROV_R_FAILED_TO_GET_PARAMETER);
+    *part = (cinch_part){p->data, p->data_size};
+    return 1;
+}
+
+/* One look at each parameter, where OSSL_PARAM_locate() would compare all names with each. */
+static int read_param(work *w, const OSSL_PARAM *p)
+{
+    if (strcmp(p->key, OSSL_KDF_PARAM_MODE) == 0)
+        return read_mode(w, p);
+    if (strcmp(p->key, OSSL_KDF_PARAM_DIGEST) == 0)
+        return read_hash(w, p);
+    if (strcmp(p->key, OSSL_KDF_PARAM_KEY) == 0)
+        return read_part(&w->secret, p);
+    if (strcmp(p->key, OSSL_KDF_PARAM_SALT) == 0)
+        return read_part(&w->salt, p);
+    if (strcmp(p->key, OSSL_KDF_PARAM_PREFIX) == 0)
+        return read_part(&w->prefix, p);
+    if (strcmp(p->key, OSSL_KDF_PARAM_LABEL) == 0)
+        return read_part(&w->label, p);
+    if (strcmp(p->key, OSSL_KDF_PARAM_DATA) == 0)
+        return read_part(&w->context, p);
+    return 1;
+}
+
+static int derive(void *context, unsigned char *out, size_t size, const OSSL_PARAM params[])
+{
+    work w = {.mode = EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND};
+
+    (void)context;
+    for (const OSSL_PARAM *p = params; p != NULL && p->key != NULL; p++)
+        if (!read_param(&w, p))
+            return 0;
+    if (!w.has_hash)
+        return fail(PROV_R_MISSING_MESSAGE_DIGEST);
+    if (w.mode == EVP_KDF_HKDF_MODE_EXTRACT_ONLY) {
+        if (size != cinch_hash_size(w.hash))
+            return fail(PROV_R_WRONG_OUTPUT_BUFFER_SIZE);
+        return cinch_hkdf_next(w.hash, w.salt, w.prefix, w.label, w.secret, out) ||
+               fail(PROV_R_BAD_LENGTH);
+    }
+    if (w.mode != EVP_KDF_HKDF_MODE_EXPAND_ONLY)
+        return fail(PROV_R_INVALID_MODE);
+    if (w.secret.bytes == NULL)
+        return fail(PROV_R_MISSING_KEY);
+    return cinch_hkdf_label(w.hash, w.secret, w.prefix, w.label, w.context, out, size) ||
+           fail(PROV_R_BAD_LENGTH);
+}
+
+static void *new_context(void *provider)
+{
+    static char nothing;
+
+    (void)provider;
+    return &nothing;
+}
+
+static void free_context(void *context)
+{
+    (void)context;
+}
+
+static int refuse_params(void *context, const OSSL_PARAM params[])
+{
+    (void)context;
+    return params == NULL || params->key == NULL || fail(ERR_R_UNSUPPORTED);
+}
+
+static const OSSL_PARAM *no_params(void *context, void *provider)
+{
+    static const OSSL_PARAM none[] = {OSSL_PARAM_END};
+
+    (void)context;
+    (void)provider;
+    return none;
+}
+
+/* OpenSSL casts each back to the type that goes with its number. */
+#define FUNCTION(f) ((void (*)(void))(f))
+
+const OSSL_DISPATCH cinch_keys_functions[] = {
+    {OSSL_FUNC_KDF_NEWCTX, FUNCTION(new_context)},
+    {OSSL_FUNC_KDF_FREECTX, FUNCTION(free_context)},
+    {OSSL_FUNC_KDF_RESET, FUNCTION(free_context)},
+    {OSSL_FUNC_KDF_DERIVE, FUNCTION(derive)},
+    {OSSL_FUNC_KDF_SET_CTX_PARAMS, FUNCTION(refuse_params)},
+    {OSSL_FUNC_KDF_SETTABLE_CTX_PARAMS, FUNCTION(no_params)},
+    {0, NULL},
+};
