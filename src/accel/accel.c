@@ -3,6 +3,7 @@
 #include "accel/accel.h"
 
 #include "accel/ciphers.h"
+#include "accel/keys.h"
 #include "accel/provider.h"
 #include "base/openssl.h"
 
@@ -135,13 +136,13 @@ EVP_CIPHER *cinch_accel_fetch(const char *name)
     return NULL;
 }
 
-EVP_KDF *cinch_accel_fetch_keys(void)
+EVP_KDF *cinch_accel_fetch_keys(const char *name)
 {
     if (!is_used())
         return NULL;
     ERR_set_mark();
     cinch_provider_show();
-    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), "TLS13-KDF", CINCH_PROVIDER_QUERY);
+    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), name, CINCH_PROVIDER_QUERY);
     cinch_provider_hide();
     ERR_pop_to_mark();
     if (kdf != NULL && is_ours(EVP_KDF_get0_provider(kdf)))
@@ -167,10 +168,13 @@ static int has_ciphers(void)
  */
 static int has_keys(void)
 {
-    EVP_KDF *kdf = cinch_accel_fetch_keys();
+    EVP_KDF *of_1_3 = cinch_accel_fetch_keys(CINCH_KEYS_TLS_1_3);
+    EVP_KDF *of_1_2 = cinch_accel_fetch_keys(CINCH_KEYS_TLS_1_2);
+    int both = of_1_3 != NULL && of_1_2 != NULL;
 
-    EVP_KDF_free(kdf);
-    return kdf != NULL;
+    EVP_KDF_free(of_1_3);
+    EVP_KDF_free(of_1_2);
+    return both;
 }
 
 /* In an SSL_CTX: something, if its ciphers are ours. */

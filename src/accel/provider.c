@@ -24,7 +24,8 @@ void cinch_provider_hide(void)
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
     static const OSSL_ALGORITHM derivations[] = {
-        {"TLS13-KDF", CINCH_PROVIDER_PROPERTIES, cinch_keys_functions, NULL},
+        {CINCH_KEYS_TLS_1_3, CINCH_PROVIDER_PROPERTIES, cinch_keys_tls_1_3, NULL},
+        {CINCH_KEYS_TLS_1_2, CINCH_PROVIDER_PROPERTIES, cinch_keys_tls_1_2, NULL},
         {NULL, NULL, NULL, NULL},
     };
 
