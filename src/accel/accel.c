@@ -4,6 +4,7 @@
 
 #include "accel/ciphers.h"
 #include "accel/keys.h"
+#include "accel/own.h"
 #include "accel/provider.h"
 #include "base/openssl.h"
 
@@ -190,12 +191,17 @@ static SSL_CTX *mark(SSL_CTX *ctx)
     return NULL;
 }
 
-SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method)
+SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method, int has_key)
 {
     int keys = has_keys(), ciphers = has_ciphers();
 
     if (!keys && !ciphers)
         return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
+    OSSL_LIB_CTX *own = has_key || !keys ? NULL : cinch_own_context();
+    if (own != NULL) {
+        SSL_CTX *small = SSL_CTX_new_ex(own, NULL, method);
+        return ciphers ? mark(small) : small;
+    }
     /* All its ciphers are fetched now; later none of ours is looked for. */
     cinch_provider_show();
     SSL_CTX *ctx = SSL_CTX_new_ex(cinch_library_context(), CINCH_PROVIDER_QUERY, method);
