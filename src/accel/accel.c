@@ -3,7 +3,6 @@
 #include "accel/accel.h"
 
 #include "accel/ciphers.h"
-#include "accel/provider.h"
 #include "base/openssl.h"
 
 #include <cinch/version.h>
@@ -49,19 +48,12 @@ static void stay_loaded(void)
 
 static decision load(void)
 {
-    static OSSL_PROVIDER *provider; /* to the end of the process */
-    static int added;
-    OSSL_LIB_CTX *context = cinch_library_context();
     cinch_ciphers_outcome ciphers = cinch_ciphers_load(ciphers_text, sizeof ciphers_text);
 
     if (ciphers == CINCH_CIPHERS_UNKNOWN)
         return UNDECIDED;
     stay_loaded();
-    added = added || OSSL_PROVIDER_add_builtin(context, CINCH_PROVIDER, cinch_provider_init) == 1;
-    /* What OpenSSL loads by itself, where nothing else was asked for, has to stay. */
-    if (added && provider == NULL)
-        provider = OSSL_PROVIDER_try_load(context, CINCH_PROVIDER, 1);
-    if (provider == NULL)
+    if (!cinch_provider_load(cinch_library_context()))
         return UNDECIDED;
     keys_text = "libcinch";
     return ciphers == CINCH_CIPHERS_OURS ? ALL : KEYS;
@@ -80,23 +72,33 @@ static decision decide(void)
     return load();
 }
 
-static decision decision_now(void)
+static decision decide_once(void)
 {
-    decision known = (decision)atomic_load(&decided);
-
-    if (known != UNDECIDED)
-        return known;
     pthread_mutex_lock(&lock);
-    known = (decision)atomic_load(&decided);
+    decision known = (decision)atomic_load(&decided);
     if (known == UNDECIDED) {
-        /* openssl.cnf first: it may ask for FIPS. */
-        ERR_set_mark();
-        if (OPENSSL_init_ssl(0, NULL) == 1)
-            known = decide();
-        ERR_pop_to_mark();
+        known = decide();
         atomic_store(&decided, (int)known);
     }
     pthread_mutex_unlock(&lock);
+    return known;
+}
+
+static decision decision_now(void)
+{
+    decision known = UNDECIDED;
+
+    ERR_set_mark();
+    /*
+     * openssl.cnf first: it may ask for FIPS, and load what makes connections with us itself. After
+     * OPENSSL_cleanup() this fails, and nothing may be asked any more.
+     */
+    if (OPENSSL_init_ssl(0, NULL) == 1) {
+        known = (decision)atomic_load(&decided);
+        if (known == UNDECIDED)
+            known = decide_once();
+    }
+    ERR_pop_to_mark();
     return known;
 }
 
@@ -114,40 +116,82 @@ static int is_used(void)
     return (known == ALL || known == KEYS) && !wants_fips();
 }
 
-/* The default properties of the process may rule ours out. */
-static int is_ours(const OSSL_PROVIDER *provider)
+typedef enum whose {
+    OURS,
+    DEFAULTS, /* of OpenSSL's provider "default" */
+    OTHERS,   /* or nobody's */
+} whose;
+
+static whose of(const OSSL_PROVIDER *provider)
 {
-    return provider != NULL && strcmp(OSSL_PROVIDER_get0_name(provider), CINCH_PROVIDER) == 0;
+    if (cinch_provider_is(provider))
+        return OURS;
+    return provider != NULL && strcmp(OSSL_PROVIDER_get0_name(provider), "default") == 0 ? DEFAULTS
+                                                                                         : OTHERS;
 }
 
+static EVP_CIPHER *fetch_cipher(const char *name, const char *query)
+{
+    ERR_set_mark();
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(cinch_library_context(), name, query);
+    ERR_pop_to_mark();
+    return cipher;
+}
+
+static EVP_KDF *fetch_keys(const char *query)
+{
+    ERR_set_mark();
+    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), "TLS13-KDF", query);
+    ERR_pop_to_mark();
+    return kdf;
+}
+
+static whose whose_cipher(const char *name, const char *query)
+{
+    EVP_CIPHER *cipher = fetch_cipher(name, query);
+    whose found = of(cipher == NULL ? NULL : EVP_CIPHER_get0_provider(cipher));
+
+    EVP_CIPHER_free(cipher);
+    return found;
+}
+
+static whose whose_keys(const char *query)
+{
+    EVP_KDF *kdf = fetch_keys(query);
+    whose found = of(kdf == NULL ? NULL : EVP_KDF_get0_provider(kdf));
+
+    EVP_KDF_free(kdf);
+    return found;
+}
+
+/*
+ * Ours takes the place of what is OpenSSL's own and of nothing else: openssl.cnf may say that others are to be used,
+ * as a wish as well, or that the default provider is not. The default properties may rule ours out by name.
+ */
 EVP_CIPHER *cinch_accel_fetch(const char *name)
 {
-    if (!is_used())
+    char query[CINCH_PROVIDER_QUERY];
+
+    if (!is_used() || whose_cipher(name, NULL) != DEFAULTS)
         return NULL;
-    ERR_set_mark();
+    cinch_provider_query(query);
     cinch_provider_show();
-    EVP_CIPHER *cipher = EVP_CIPHER_fetch(cinch_library_context(), name, CINCH_PROVIDER_QUERY);
+    EVP_CIPHER *cipher = fetch_cipher(name, query);
     cinch_provider_hide();
-    ERR_pop_to_mark();
-    if (cipher != NULL && is_ours(EVP_CIPHER_get0_provider(cipher)))
-        return cipher;
-    EVP_CIPHER_free(cipher);
-    return NULL;
+    return cipher;
 }
 
 EVP_KDF *cinch_accel_fetch_keys(void)
 {
-    if (!is_used())
+    char query[CINCH_PROVIDER_QUERY];
+
+    if (!is_used() || whose_keys(NULL) != DEFAULTS)
         return NULL;
-    ERR_set_mark();
+    cinch_provider_query(query);
     cinch_provider_show();
-    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), "TLS13-KDF", CINCH_PROVIDER_QUERY);
+    EVP_KDF *kdf = fetch_keys(query);
     cinch_provider_hide();
-    ERR_pop_to_mark();
-    if (kdf != NULL && is_ours(EVP_KDF_get0_provider(kdf)))
-        return kdf;
-    EVP_KDF_free(kdf);
-    return NULL;
+    return kdf;
 }
 
 static int has_ciphers(void)
@@ -161,10 +205,6 @@ static int has_ciphers(void)
     return both;
 }
 
-/*
- * libssl fetches this for each secret, in threads that are shown nothing. It finds what OpenSSL remembers of this
- * fetch; should OpenSSL forget, its own takes over until the next SSL_CTX is made.
- */
 static int has_keys(void)
 {
     EVP_KDF *kdf = cinch_accel_fetch_keys();
@@ -186,17 +226,61 @@ static SSL_CTX *mark(SSL_CTX *ctx)
     return NULL;
 }
 
+/* What our wish is answered with. Others may have asked before us, in threads that are shown nothing. */
+static atomic_uint turn;
+
+void cinch_accel_wish(char query[static CINCH_PROVIDER_QUERY])
+{
+    cinch_provider_wish(query, atomic_load(&turn));
+}
+
+static int finds_ours(const char *query, int keys, int ciphers)
+{
+    return (!keys || whose_keys(query) == OURS) &&
+           (!ciphers || (whose_cipher("AES-128-GCM", query) == OURS &&
+                         whose_cipher("AES-256-GCM", query) == OURS));
+}
+
+static int finds_ours_shown(const char *query, int keys, int ciphers)
+{
+    cinch_provider_show();
+    int found = finds_ours(query, keys, ciphers);
+    cinch_provider_hide();
+    return found;
+}
+
+/*
+ * Ours is shown to our own questions only, and libssl finds what OpenSSL remembers of them: while it makes an
+ * SSL_CTX it calls what others have given it to call (CRYPTO_get_ex_new_index(), engines), and what they ask for
+ * in there must be what they get elsewhere. It fetches ciphers now, the derivation of keys for each secret. Should
+ * OpenSSL forget, its own takes over, and is what it remembers of this question: the next SSL_CTX asks another.
+ */
+static SSL_CTX *make_with_ours(const SSL_METHOD *method, int keys, int ciphers)
+{
+    for (int tries = 0; tries < 3; tries++) {
+        char query[CINCH_PROVIDER_QUERY];
+        unsigned now = atomic_load(&turn);
+
+        cinch_provider_wish(query, now);
+        if (finds_ours_shown(query, keys, ciphers)) {
+            SSL_CTX *ctx = SSL_CTX_new_ex(cinch_library_context(), query, method);
+
+            if (ctx == NULL || finds_ours(query, keys, ciphers))
+                return ciphers ? mark(ctx) : ctx;
+            SSL_CTX_free(ctx);
+        }
+        (void)atomic_compare_exchange_strong(&turn, &now, now + 1);
+    }
+    return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
+}
+
 SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method)
 {
     int keys = has_keys(), ciphers = has_ciphers();
 
-    if (!keys && !ciphers)
-        return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
-    /* All its ciphers are fetched now; later none of ours is looked for. */
-    cinch_provider_show();
-    SSL_CTX *ctx = SSL_CTX_new_ex(cinch_library_context(), CINCH_PROVIDER_QUERY, method);
-    cinch_provider_hide();
-    return ciphers ? mark(ctx) : ctx;
+    if (keys || ciphers)
+        return make_with_ours(method, keys, ciphers);
+    return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
 }
 
 const char *cinch_accel_name(const SSL *ssl)
@@ -219,7 +303,7 @@ static const char *text_of(const char *text, int decides, int is_found)
     if (decides || is_found)
         return text;
     return wants_fips() ? "OpenSSL's own: FIPS is in force"
-                        : "OpenSSL's own: its default properties want others";
+                        : "OpenSSL's own: its providers or default properties are others";
 }
 
 const char *cinch_version_accel(void)
