@@ -126,7 +126,7 @@ int cinch_provider_load(OSSL_LIB_CTX *context)
     static OSSL_PROVIDER *loaded; /* to the end of the process */
 
     for (; loaded == NULL && number <= MOST_COPIES; number++) {
-        char name[16] = "cinch";
+        char name[24] = "cinch";
 
         if (number > 1)
             (void)snprintf(name, sizeof name, "cinch.%d", number);

@@ -180,8 +180,8 @@ static int both(int other_first)
 
     if (library == NULL)
         return 1;
-    tells *keys = find(library, "cinch_version_keys"), *ciphers =
-                                                           find(library, "cinch_version_accel");
+    tells *keys = find(library, "cinch_version_keys"),
+          *ciphers = find(library, "cinch_version_accel");
     char first_keys[96] = "", first_ciphers[96] = "";
     for (int round = 0; round < 2; round++) {
         /* It is the first call that decides who is the first. */
@@ -197,9 +197,9 @@ static int both(int other_first)
             return 2;
         }
     }
-    return strcmp(first_keys, "libcinch") != 0 ? SKIPPED
+    return strcmp(first_keys, "libcinch") != 0                                          ? SKIPPED
            : strcmp(keys(), "libcinch") != 0 || !has_keys() || !cipher_is_of("default") ? 3
-                                                                                          : 0;
+                                                                                        : 0;
 }
 
 static int after_another(void)
