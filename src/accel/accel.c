@@ -164,6 +164,16 @@ static whose whose_keys(const char *query)
     return found;
 }
 
+static int is_default_hash(const char *name)
+{
+    ERR_set_mark();
+    EVP_MD *hash = EVP_MD_fetch(cinch_library_context(), name, NULL);
+    whose found = of(hash == NULL ? NULL : EVP_MD_get0_provider(hash));
+    ERR_pop_to_mark();
+    EVP_MD_free(hash);
+    return found == DEFAULTS;
+}
+
 /*
  * Ours takes the place of what is OpenSSL's own and of nothing else: openssl.cnf may say that others are to be used,
  * as a wish as well, or that the default provider is not. The default properties may rule ours out by name.
@@ -185,7 +195,9 @@ EVP_KDF *cinch_accel_fetch_keys(void)
 {
     char query[CINCH_PROVIDER_QUERY];
 
-    if (!is_used() || whose_keys(NULL) != DEFAULTS)
+    /* It hashes as well, and does not ask who else could. */
+    if (!is_used() || whose_keys(NULL) != DEFAULTS || !is_default_hash("SHA2-256") ||
+        !is_default_hash("SHA2-384"))
         return NULL;
     cinch_provider_query(query);
     cinch_provider_show();

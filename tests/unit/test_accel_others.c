@@ -299,21 +299,17 @@ static void what_the_configuration_loads_may_use_us(void **state)
     in_child(while_configuring);
 }
 
-/* ---- somebody else's AES-GCM that is wanted ---- */
-
-static const OSSL_ALGORITHM others[] = {
-    {"AES-128-GCM", "provider=other", NULL, NULL},
-    {NULL, NULL, NULL, NULL},
-};
+/* ---- somebody else's algorithms that are wanted ---- */
 
 static OSSL_ALGORITHM of_another[2];
 static OSSL_PROVIDER *the_default;
+static int wanted_operation;
 
 static const OSSL_ALGORITHM *answer(void *provider, int operation, int *no_cache)
 {
     (void)provider;
     *no_cache = 0;
-    return operation == OSSL_OP_CIPHER ? of_another : NULL;
+    return operation == wanted_operation ? of_another : NULL;
 }
 
 static int start_other(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
@@ -329,30 +325,44 @@ static int start_other(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
     return 1;
 }
 
-static int with_a_wish(void)
+/* A provider that has the default one's NAME as its own. It is preferred. */
+static int prefer_another(int operation, const char *name)
 {
     int no_cache;
 
+    wanted_operation = operation;
     the_default = OSSL_PROVIDER_try_load(NULL, "default", 1);
-    const OSSL_ALGORITHM *all =
-        OSSL_PROVIDER_query_operation(the_default, OSSL_OP_CIPHER, &no_cache);
-    while (all->algorithm_names != NULL && strncmp(all->algorithm_names, "AES-128-GCM", 11) != 0)
+    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(the_default, operation, &no_cache);
+    while (all->algorithm_names != NULL && strncmp(all->algorithm_names, name, strlen(name)) != 0)
         all++;
-    memcpy(of_another, others, sizeof others);
-    of_another[0].implementation = all->implementation;
-    if (OSSL_PROVIDER_add_builtin(NULL, "other", start_other) != 1 ||
-        OSSL_PROVIDER_try_load(NULL, "other", 1) == NULL ||
-        EVP_set_default_properties(NULL, "?provider=other") != 1 || !cipher_is_of("other"))
+    of_another[0] = (OSSL_ALGORITHM){name, "provider=other", all->implementation, NULL};
+    return OSSL_PROVIDER_add_builtin(NULL, "other", start_other) == 1 &&
+           OSSL_PROVIDER_try_load(NULL, "other", 1) != NULL &&
+           EVP_set_default_properties(NULL, "?provider=other") == 1;
+}
+
+static int with_a_wish(void)
+{
+    if (!prefer_another(OSSL_OP_CIPHER, "AES-128-GCM") || !cipher_is_of("other"))
         return 1;
     EVP_CIPHER *cipher = cinch_accel_fetch("AES-128-GCM");
     EVP_CIPHER_free(cipher);
     return cipher != NULL || cinch_version_accel()[0] != 'O';
 }
 
+/* A derivation of keys that hashes by itself takes the place of the hash functions, too. */
+static int with_a_hash(void)
+{
+    if (!has_keys())
+        return SKIPPED;
+    return !prefer_another(OSSL_OP_DIGEST, "SHA2-384") || !keys_are_of("default") || has_keys();
+}
+
 static void what_is_preferred_to_openssls_is_to_ours(void **state)
 {
     (void)state;
     in_child(with_a_wish);
+    in_child(with_a_hash);
 }
 
 /* ---- threads ---- */
