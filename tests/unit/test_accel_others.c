@@ -2,7 +2,6 @@
 #include "accel/accel.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -102,6 +101,56 @@ static void callbacks_of_others_find_what_they_had(void **state)
 {
     (void)state;
     in_child(with_callback);
+}
+
+/* ---- somebody walks through all there is, or asks more than OpenSSL can remember ---- */
+
+static int walked, ours_among_them;
+
+static void see_cipher(EVP_CIPHER *cipher, void *arg)
+{
+    (void)arg;
+    walked++;
+    ours_among_them +=
+        strstr(OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(cipher)), "cinch") != NULL;
+}
+
+static void see_derivation(EVP_KDF *kdf, void *arg)
+{
+    (void)arg;
+    walked++;
+    ours_among_them += strstr(OSSL_PROVIDER_get0_name(EVP_KDF_get0_provider(kdf)), "cinch") != NULL;
+}
+
+static int walk(void)
+{
+    EVP_CIPHER_do_all_provided(NULL, see_cipher, NULL);
+    EVP_KDF_do_all_provided(NULL, see_derivation, NULL);
+    return walked > 100 && ours_among_them == 0;
+}
+
+static int with_curious_ones(void)
+{
+    SSL_CTX_free(cinch_accel_ssl_ctx(TLS_client_method()));
+    if (!walk())
+        return 1;
+    for (int i = 0; i < 2000; i++) {
+        char query[40];
+
+        (void)snprintf(query, sizeof query, "?some.thing=%d", i);
+        EVP_KDF_free(EVP_KDF_fetch(NULL, "TLS13-KDF", query));
+        EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", query);
+        see_cipher(cipher, NULL);
+        EVP_CIPHER_free(cipher);
+    }
+    SSL_CTX_free(cinch_accel_ssl_ctx(TLS_client_method()));
+    return !walk() || !cipher_is_of("default") || !keys_are_of("default") ? 2 : 0;
+}
+
+static void walks_do_not_come_by(void **state)
+{
+    (void)state;
+    in_child(with_curious_ones);
 }
 
 /* ---- what OpenSSL remembered of our questions is lost, and asked for by a connection first ---- */
@@ -365,55 +414,11 @@ static void what_is_preferred_to_openssls_is_to_ours(void **state)
     in_child(with_a_hash);
 }
 
-/* ---- threads ---- */
-
-#define THREADS 4
-
-static void *make_many(void *arg)
-{
-    int *made = arg;
-
-    for (int i = 0; i < 20; i++) {
-        SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_server_method());
-
-        *made += ctx != NULL;
-        SSL_CTX_free(ctx);
-    }
-    return NULL;
-}
-
-/* The first SSL_CTXs of a process, in several threads, while providers come and go. */
-static int in_threads(void)
-{
-    pthread_t threads[THREADS];
-    int made[THREADS] = {0};
-
-    for (int i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, make_many, &made[i]) != 0)
-            return 1;
-    for (int i = 0; i < 50; i++) {
-        OSSL_PROVIDER *legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);
-
-        if (legacy != NULL)
-            OSSL_PROVIDER_unload(legacy);
-    }
-    for (int i = 0; i < THREADS; i++)
-        if (pthread_join(threads[i], NULL) != 0 || made[i] != 20)
-            return 2;
-    return !cipher_is_of("default") || !keys_are_of("default") ||
-           (strcmp(cinch_version_keys(), "libcinch") == 0) != has_keys();
-}
-
-static void many_threads_begin_at_once(void **state)
-{
-    (void)state;
-    in_child(in_threads);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(callbacks_of_others_find_what_they_had),
+        cmocka_unit_test(walks_do_not_come_by),
         cmocka_unit_test(the_next_ssl_ctx_has_ours_again),
         cmocka_unit_test(nothing_is_made_after_openssl_ended),
         cmocka_unit_test(two_of_us_are_not_in_each_others_way),
@@ -421,7 +426,6 @@ int main(void)
         cmocka_unit_test(providers_that_are_not_loaded_are_not_replaced),
         cmocka_unit_test(what_the_configuration_loads_may_use_us),
         cmocka_unit_test(what_is_preferred_to_openssls_is_to_ours),
-        cmocka_unit_test(many_threads_begin_at_once),
     };
 
     return cmocka_run_group_tests_name("accel_others", tests, NULL, NULL);
