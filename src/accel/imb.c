@@ -149,7 +149,7 @@ static int computes(const cinch_imb *imb, const unsigned char expected[16])
            is_untouched(t.behind_state);
 }
 
-static int computes_all(void)
+int cinch_imb_computes(const cinch_imb *with_128, const cinch_imb *with_256)
 {
     /* What OpenSSL computes. */
     static const unsigned char of_128[16] = {0x08, 0x16, 0x7b, 0x25, 0x99, 0xdb, 0x6e, 0x66,
@@ -157,7 +157,7 @@ static int computes_all(void)
     static const unsigned char of_256[16] = {0x70, 0x61, 0x31, 0x29, 0x53, 0xf9, 0x16, 0xf2,
                                              0x63, 0x8b, 0x7a, 0x0f, 0xee, 0xda, 0xf2, 0xb6};
 
-    return computes(&cinch_imb_128, of_128) && computes(&cinch_imb_256, of_256);
+    return computes(with_128, of_128) && computes(with_256, of_256);
 }
 
 cinch_imb_outcome cinch_imb_load(int by_manager)
@@ -182,7 +182,7 @@ cinch_imb_outcome cinch_imb_load(int by_manager)
     if (outcome == CINCH_IMB_READY && (by_manager || !find_all(library, &cinch_imb_128, 128) ||
                                        !find_all(library, &cinch_imb_256, 256)))
         outcome = ask_manager(library);
-    if (outcome == CINCH_IMB_READY && !computes_all())
+    if (outcome == CINCH_IMB_READY && !cinch_imb_computes(&cinch_imb_128, &cinch_imb_256))
         outcome = CINCH_IMB_UNFIT;
     /* What was found stays for good: connections may use it to the end of the process. */
     if (outcome != CINCH_IMB_READY)
