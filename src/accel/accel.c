@@ -3,6 +3,7 @@
 #include "accel/accel.h"
 
 #include "accel/ciphers.h"
+#include "accel/keys.h"
 #include "base/openssl.h"
 
 #include <cinch/version.h>
@@ -138,10 +139,10 @@ static EVP_CIPHER *fetch_cipher(const char *name, const char *query)
     return cipher;
 }
 
-static EVP_KDF *fetch_keys(const char *query)
+static EVP_KDF *fetch_keys(const char *name, const char *query)
 {
     ERR_set_mark();
-    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), "TLS13-KDF", query);
+    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), name, query);
     ERR_pop_to_mark();
     return kdf;
 }
@@ -155,9 +156,9 @@ static whose whose_cipher(const char *name, const char *query)
     return found;
 }
 
-static whose whose_keys(const char *query)
+static whose whose_keys(const char *name, const char *query)
 {
-    EVP_KDF *kdf = fetch_keys(query);
+    EVP_KDF *kdf = fetch_keys(name, query);
     whose found = of(kdf == NULL ? NULL : EVP_KDF_get0_provider(kdf));
 
     EVP_KDF_free(kdf);
@@ -191,17 +192,17 @@ EVP_CIPHER *cinch_accel_fetch(const char *name)
     return cipher;
 }
 
-EVP_KDF *cinch_accel_fetch_keys(void)
+EVP_KDF *cinch_accel_fetch_keys(const char *name)
 {
     char query[CINCH_PROVIDER_QUERY];
 
     /* It hashes as well, and does not ask who else could. */
-    if (!is_used() || whose_keys(NULL) != DEFAULTS || !is_default_hash("SHA2-256") ||
+    if (!is_used() || whose_keys(name, NULL) != DEFAULTS || !is_default_hash("SHA2-256") ||
         !is_default_hash("SHA2-384"))
         return NULL;
     cinch_provider_query(query);
     cinch_provider_show();
-    EVP_KDF *kdf = fetch_keys(query);
+    EVP_KDF *kdf = fetch_keys(name, query);
     cinch_provider_hide();
     return kdf;
 }
@@ -219,10 +220,13 @@ static int has_ciphers(void)
 
 static int has_keys(void)
 {
-    EVP_KDF *kdf = cinch_accel_fetch_keys();
+    EVP_KDF *of_1_3 = cinch_accel_fetch_keys(CINCH_KEYS_TLS_1_3);
+    EVP_KDF *of_1_2 = cinch_accel_fetch_keys(CINCH_KEYS_TLS_1_2);
+    int both = of_1_3 != NULL && of_1_2 != NULL;
 
-    EVP_KDF_free(kdf);
-    return kdf != NULL;
+    EVP_KDF_free(of_1_3);
+    EVP_KDF_free(of_1_2);
+    return both;
 }
 
 /* In an SSL_CTX: something, if its ciphers are ours. */
@@ -248,7 +252,8 @@ void cinch_accel_wish(char query[static CINCH_PROVIDER_QUERY])
 
 static int finds_ours(const char *query, int keys, int ciphers)
 {
-    return (!keys || whose_keys(query) == OURS) &&
+    return (!keys || (whose_keys(CINCH_KEYS_TLS_1_3, query) == OURS &&
+                      whose_keys(CINCH_KEYS_TLS_1_2, query) == OURS)) &&
            (!ciphers || (whose_cipher("AES-128-GCM", query) == OURS &&
                          whose_cipher("AES-256-GCM", query) == OURS));
 }

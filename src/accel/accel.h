@@ -1,5 +1,5 @@
 /*
- * accel.h: AES-GCM by Intel's IPsec MB library and the key derivation of TLS 1.3 by us, where they are faster than
+ * accel.h: AES-GCM by Intel's IPsec MB library and the derivation of keys by us, where they are faster than
  * OpenSSL's own. They come as a provider of OpenSSL that only the SSL_CTXs made here ever find;
  * docs/internals/accel.md has the reasons.
  */
@@ -22,10 +22,10 @@ const char *cinch_accel_name(const SSL *ssl);
 
 /*
  * cinch_accel_fetch gives our implementation of "AES-128-GCM" or "AES-256-GCM", cinch_accel_fetch_keys that
- * of "TLS13-KDF"; NULL if it is not in use.
+ * of "TLS13-KDF" or "TLS1-PRF"; NULL if it is not in use.
  */
 EVP_CIPHER *cinch_accel_fetch(const char *name);
-EVP_KDF *cinch_accel_fetch_keys(void);
+EVP_KDF *cinch_accel_fetch_keys(const char *name);
 
 /* cinch_accel_wish writes to QUERY what the next SSL_CTX of ours will have as its property query. */
 void cinch_accel_wish(char query[static CINCH_PROVIDER_QUERY]);

@@ -32,7 +32,8 @@ void cinch_provider_hide(void)
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
     static const OSSL_ALGORITHM derivations[] = {
-        {"TLS13-KDF", cinch_provider_properties, cinch_keys_functions, NULL},
+        {CINCH_KEYS_TLS_1_3, cinch_provider_properties, cinch_keys_tls_1_3, NULL},
+        {CINCH_KEYS_TLS_1_2, cinch_provider_properties, cinch_keys_tls_1_2, NULL},
         {NULL, NULL, NULL, NULL},
     };
 

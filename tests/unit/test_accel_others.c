@@ -51,18 +51,23 @@ static int cipher_is_of(const char *provider)
     return is;
 }
 
-static int keys_are_of(const char *provider)
+static int one_is_of(const char *name, const char *provider)
 {
-    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", NULL);
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, name, NULL);
     int is = kdf != NULL && is_provided(EVP_KDF_get0_provider(kdf), provider);
 
     EVP_KDF_free(kdf);
     return is;
 }
 
+static int keys_are_of(const char *provider)
+{
+    return one_is_of("TLS13-KDF", provider) && one_is_of("TLS1-PRF", provider);
+}
+
 static int has_keys(void)
 {
-    EVP_KDF *kdf = cinch_accel_fetch_keys();
+    EVP_KDF *kdf = cinch_accel_fetch_keys("TLS13-KDF");
 
     EVP_KDF_free(kdf);
     return kdf != NULL;
@@ -138,7 +143,7 @@ static int with_curious_ones(void)
         char query[40];
 
         (void)snprintf(query, sizeof query, "?some.thing=%d", i);
-        EVP_KDF_free(EVP_KDF_fetch(NULL, "TLS13-KDF", query));
+        EVP_KDF_free(EVP_KDF_fetch(NULL, i == 1 ? "TLS1-PRF" : "TLS13-KDF", query));
         EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", query);
         see_cipher(cipher, NULL);
         EVP_CIPHER_free(cipher);
@@ -167,7 +172,7 @@ static int after_forgetting(void)
         /* As libssl does it, for a connection that is open, in a thread that makes no SSL_CTX. */
         char query[CINCH_PROVIDER_QUERY];
         cinch_accel_wish(query);
-        EVP_KDF_free(EVP_KDF_fetch(NULL, "TLS13-KDF", query));
+        EVP_KDF_free(EVP_KDF_fetch(NULL, i == 1 ? "TLS1-PRF" : "TLS13-KDF", query));
         EVP_CIPHER_free(EVP_CIPHER_fetch(NULL, "AES-128-GCM", query));
         SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method());
         SSL_CTX_free(ctx);

@@ -66,7 +66,7 @@ static void many_threads_begin_at_once(void **state)
     }
     assert_int_equal(pthread_join(other, NULL), 0);
     assert_int_equal(strange, 0);
-    EVP_KDF *kdf = cinch_accel_fetch_keys();
+    EVP_KDF *kdf = cinch_accel_fetch_keys("TLS13-KDF");
     assert_int_equal(kdf != NULL, strcmp(cinch_version_keys(), "libcinch") == 0);
     EVP_KDF_free(kdf);
 }
