@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 typedef enum decision {
     UNDECIDED, /* nobody has asked, or memory ran out */
@@ -37,14 +38,20 @@ static decision decline(const char *why, const char *keys)
     return NOTHING;
 }
 
-/* OpenSSL calls the provider to the end of the process, so dlclose() must not take its code away. */
-static void stay_loaded(void)
+/*
+ * OpenSSL calls the provider to the end of the process, so dlclose() must not take its code away: 1 if it cannot. The
+ * program's own code stays anyway.
+ */
+static int stays_loaded(void)
 {
-    Dl_info where;
+    Dl_info here, program;
 
-    /* For a program's own code there is nothing to do, and this fails. */
-    if (dladdr(ciphers_text, &where) != 0 && where.dli_fname != NULL)
-        (void)dlopen(where.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    if (dladdr(ciphers_text, &here) == 0 || here.dli_fname == NULL)
+        return 1;
+    if (dladdr((const void *)getauxval(AT_PHDR), &program) != 0 &&
+        program.dli_fbase == here.dli_fbase)
+        return 1;
+    return dlopen(here.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != NULL;
 }
 
 static decision load(void)
@@ -53,8 +60,7 @@ static decision load(void)
 
     if (ciphers == CINCH_CIPHERS_UNKNOWN)
         return UNDECIDED;
-    stay_loaded();
-    if (!cinch_provider_load(cinch_library_context()))
+    if (!stays_loaded() || !cinch_provider_load(cinch_library_context()))
         return UNDECIDED;
     keys_text = "libcinch";
     return ciphers == CINCH_CIPHERS_OURS ? ALL : KEYS;

@@ -273,18 +273,24 @@ static void two_of_us_are_not_in_each_others_way(void **state)
     in_child(before_another);
 }
 
-/* OpenSSL goes on asking the provider of a plugin that was closed. */
+/* OpenSSL goes on asking the provider of a plugin that was closed; its path may lead nowhere by then. */
 static int closed(void)
 {
-    void *library = open_another();
+    char path[4096];
 
-    if (library == NULL)
+    (void)snprintf(path, sizeof path, "%s/src", getenv("CINCH_BUILD"));
+    if (chdir(path) != 0)
         return 1;
-    (void)find(library, "cinch_version_keys")();
-    if (dlclose(library) != 0)
+    void *library = dlopen("./libcinch.so", RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL || chdir("/") != 0)
         return 2;
-    return !cipher_is_of("default") || !keys_are_of("default") ||
-           EVP_set_default_properties(NULL, "") != 1 || !cipher_is_of("default");
+    int used = strcmp(find(library, "cinch_version_keys")(), "libcinch") == 0;
+    if (dlclose(library) != 0)
+        return 3;
+    return used != has_keys() || !cipher_is_of("default") || !keys_are_of("default") ||
+                   EVP_set_default_properties(NULL, "") != 1 || !cipher_is_of("default")
+               ? 4
+               : 0;
 }
 
 static void a_plugin_can_be_closed(void **state)
