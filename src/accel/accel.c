@@ -44,12 +44,14 @@ static decision decline(const char *why, const char *keys)
  */
 static int stays_loaded(void)
 {
+    unsigned long number = getauxval(AT_PHDR);
+    const void *headers; /* the program's */
     Dl_info here, program;
 
+    memcpy(&headers, &number, sizeof headers);
     if (dladdr(ciphers_text, &here) == 0 || here.dli_fname == NULL)
         return 1;
-    if (dladdr((const void *)getauxval(AT_PHDR), &program) != 0 &&
-        program.dli_fbase == here.dli_fbase)
+    if (dladdr(headers, &program) != 0 && program.dli_fbase == here.dli_fbase)
         return 1;
     return dlopen(here.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != NULL;
 }
