@@ -4,6 +4,7 @@
 
 #include "accel/ciphers.h"
 #include "accel/keys.h"
+#include "accel/own.h"
 #include "base/openssl.h"
 
 #include <cinch/version.h>
@@ -299,13 +300,17 @@ static SSL_CTX *make_with_ours(const SSL_METHOD *method, int keys, int ciphers)
     return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
 }
 
-SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method)
+SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method, int has_key)
 {
     int keys = has_keys(), ciphers = has_ciphers();
 
-    if (keys || ciphers)
+    if (!keys && !ciphers)
+        return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
+    OSSL_LIB_CTX *own = has_key || !keys ? NULL : cinch_own_context();
+    if (own == NULL)
         return make_with_ours(method, keys, ciphers);
-    return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
+    SSL_CTX *small = SSL_CTX_new_ex(own, NULL, method);
+    return ciphers ? mark(small) : small;
 }
 
 const char *cinch_accel_name(const SSL *ssl)

@@ -228,5 +228,16 @@ static const OSSL_PARAM *no_params(void *context, void *provider)
             {OSSL_FUNC_KDF_SETTABLE_CTX_PARAMS, FUNCTION(no_params)}, {0, NULL},                   \
     }
 
-const OSSL_DISPATCH cinch_keys_tls_1_3[] = FUNCTIONS(derive_1_3);
-const OSSL_DISPATCH cinch_keys_tls_1_2[] = FUNCTIONS(derive_1_2);
+static const OSSL_DISPATCH tls_1_3[] = FUNCTIONS(derive_1_3);
+static const OSSL_DISPATCH tls_1_2[] = FUNCTIONS(derive_1_2);
+
+const OSSL_ALGORITHM *cinch_keys(void)
+{
+    static const OSSL_ALGORITHM derivations[] = {
+        {CINCH_KEYS_TLS_1_3, cinch_provider_properties, tls_1_3, NULL},
+        {CINCH_KEYS_TLS_1_2, cinch_provider_properties, tls_1_2, NULL},
+        {NULL, NULL, NULL, NULL},
+    };
+
+    return derivations;
+}

@@ -12,10 +12,9 @@
 #define CINCH_KEYS_TLS_1_2 "TLS1-PRF"
 
 /*
- * These have no state: everything has to come with the call that derives, as libssl does it. To set it before is
+ * cinch_keys is the provider's table. The two have no state: everything has to come with the call that derives, as libssl does it. To set it before is
  * refused. A hash that is not ours is left to OpenSSL's implementation.
  */
-extern const OSSL_DISPATCH cinch_keys_tls_1_3[];
-extern const OSSL_DISPATCH cinch_keys_tls_1_2[];
+const OSSL_ALGORITHM *cinch_keys(void);
 
 #endif

@@ -31,12 +31,6 @@ void cinch_provider_hide(void)
 
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
-    static const OSSL_ALGORITHM derivations[] = {
-        {CINCH_KEYS_TLS_1_3, cinch_provider_properties, cinch_keys_tls_1_3, NULL},
-        {CINCH_KEYS_TLS_1_2, cinch_provider_properties, cinch_keys_tls_1_2, NULL},
-        {NULL, NULL, NULL, NULL},
-    };
-
     (void)provider;
     /*
      * OpenSSL must ask each time. If it kept what is ours among all the others, it would give it to everybody in
@@ -46,7 +40,7 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
     if (shown == 0)
         return NULL;
     return operation == OSSL_OP_CIPHER ? cinch_ciphers()
-           : operation == OSSL_OP_KDF  ? derivations
+           : operation == OSSL_OP_KDF  ? cinch_keys()
                                        : NULL;
 }
 
@@ -127,10 +121,10 @@ int cinch_provider_load(OSSL_LIB_CTX *context)
     static OSSL_PROVIDER *loaded; /* to the end of the process */
 
     for (; loaded == NULL && number <= MOST_COPIES; number++) {
-        char name[24] = "cinch";
+        char name[24] = CINCH_PROVIDER;
 
         if (number > 1)
-            (void)snprintf(name, sizeof name, "cinch.%d", number);
+            (void)snprintf(name, sizeof name, CINCH_PROVIDER ".%d", number);
         (void)snprintf(cinch_provider_properties, sizeof cinch_provider_properties,
                        "provider=%s,cinch.accel=%d", name, number);
         OSSL_PROVIDER *found = load_as(context, name);

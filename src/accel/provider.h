@@ -5,6 +5,9 @@
 #include <openssl/core.h>
 #include <openssl/types.h>
 
+/* The name, or what it begins with: see below. */
+#define CINCH_PROVIDER "cinch"
+
 /*
  * "provider=cinch,cinch.accel=1": what all of ours has, for the tables. Another libcinch in the process, linked
  * into a plugin perhaps, is a provider with another number: what one shows is nothing to the other.
