@@ -10,8 +10,7 @@
 #include <pcap/pcap.h>
 
 static const cli_option options[] = {
-    {'v', "verbose", NULL,
-     "and of the libraries in use; whose AES-GCM and keys; known policies"},
+    {'v', "verbose", NULL, "and of the libraries in use; whose AES-GCM and keys; known policies"},
     {0},
 };
 
