@@ -47,7 +47,7 @@ static double resident(void)
 {
     FILE *in = fopen("/proc/self/statm", "r");
     char line[128] = "";
-    char *second = line;
+    char *second;
 
     if (in == NULL || fgets(line, sizeof line, in) == NULL || (second = strchr(line, ' ')) == NULL)
         peer_die("cannot tell the memory in use");
