@@ -29,7 +29,7 @@ FIGURES = [
 
 def clean(text):
     """Nothing in it may end a text of gnuplot's."""
-    return re.sub(r"[^\w .,;()@/+:-]", "?", text)
+    return re.sub(r"[^\w .,;()@/+:\u2019-]", "?", text.replace("'", "\u2019"))
 
 
 def bars(entry, tells):
@@ -77,7 +77,7 @@ def panel(number, column, top, height, columns, entries, tells):
 def page(width, height, heading, report, body):
     about = f"{report['machine']['cpu']}, {report['machine']['cores']} cores, load " \
             f"{report['machine']['load']:.2f} before, {report['date']}"
-    return (f"set terminal svg noenhanced size {width},{height} background rgb 'white' font 'sans-serif,11'\n"
+    return (f"set encoding utf8\nset terminal svg noenhanced size {width},{height} background rgb 'white' font 'sans-serif,11'\n"
             f"set multiplot title \"{clean(heading)}\\nmedians, with lowest and highest; {clean(about)}\"\n"
             f"unset key\nset grid x\nset border 3\nset tics nomirror\nset xtics autofreq\n{body}unset multiplot\n")
 

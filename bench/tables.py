@@ -61,8 +61,8 @@ def columns(entry):
 def ratios(entry, plain):
     """What libssl needs, divided by what this one does."""
     which = ("first", "later") if "first" in entry else ("server", "client", "both")
-    return "".join(f"{plain[each]['median'] / entry[each]['median']:>8.2f}" if entry[each]["median"] > 0 else
-                   f"{'-':>8}" for each in which)
+    found = [plain[each]["median"] / entry[each]["median"] if entry[each]["median"] > 0 else None for each in which]
+    return "".join(f"{'-':>9}" if ratio is None else f"{ratio:>9.{2 if ratio < 1000 else 0}f}" for ratio in found)
 
 
 def lines_of(entries):
@@ -72,7 +72,7 @@ def lines_of(entries):
         head += f"{heading:>{width}}" if heading else " " * width
     if plain:
         which = ("first", "later") if "first" in plain else ("server", "client", "both")
-        head += "".join(f"{word:>8}" for word in which) + "  times less than libssl"
+        head += "".join(f"{word:>9}" for word in which) + "  times less than libssl"
     yield head.rstrip()
     for entry in entries:
         line = f"  {entry['peer']:<13}"

@@ -30,7 +30,8 @@ class Found:
 
 
 def ratios(found):
-    """(what, the limit, whether more is better, the value or None) of each target that is a number."""
+    """(what, the limit, whether more is better, the value or None) of each target that is a number; without a
+    limit of what belongs beside one."""
     bulk = "1.3", "bulk-aes256-262144", "both"
     what = "TLS 1.3, AES-256-GCM, 262144 bytes, CPU of both ends"
     yield f"{what}: libssl's / Cinch's", 2.0, True, found.ratio(*bulk, "openssl", "cinch")
@@ -48,7 +49,7 @@ def ratios(found):
                        True, found.ratio(version, f"resumed-{key}", end, "openssl", "cinch"))
     for work, words in ("context", "default context"), ("ready", "the same, ready for a connection"):
         for which, limit in ("first", 15), ("later", 500):
-            yield (f"{words}, {which}: Python's own / Cinch's", limit, True,
+            yield (f"{words}, {which}: Python's own / Cinch's", limit if work == "context" else None, True,
                    found.ratio(works.ANY, work, which, "python", "cinch"))
     for version in found.versions("idle"):
         yield (f"TLS {version}, memory of an idle connection, both ends: Cinch's / libssl's", 0.45, False,
@@ -99,18 +100,23 @@ def behind(found, peer):
     return compared, lost
 
 
+def verdict_on(value, limit, more):
+    if value is None:
+        return "not measured"
+    if limit is None:
+        return "no target"
+    return "met" if (value >= limit if more else value <= limit) else "MISSED"
+
+
 def lines(results):
     found = Found(results)
     for what, limit, more, value in ratios(found):
-        sign = "at least" if more else "at most "
-        if value is None:
-            verdict, value = "not measured", "-"
-        else:
-            verdict = "met" if (value >= limit if more else value <= limit) else "MISSED"
-            value = f"{value:.2f}"
-        yield f"  {verdict:<13}{value:>9}   {sign} {limit:<6g}{what}"
+        number = "-" if value is None else f"{value:.{3 if value < 100 else 0}f}"
+        bound = "" if limit is None else f"{'at least' if more else 'at most'} {limit:g}"
+        yield f"  {verdict_on(value, limit, more):<13}{number:>9}   {bound:<15}{what}"
     for peer in OTHERS:
         compared, lost = behind(found, peer)
         verdict = "not measured" if not compared else "MISSED" if lost else "met"
-        yield f"  {verdict:<13}ahead of {peer} in every row: behind in {len(lost)} of {compared}{':' if lost else ''}"
+        yield (f"  {verdict:<13}ahead of {peer} in every row: behind in {len(lost)} of {compared}"
+               f"{':' if lost else ''}")
         yield from (f"    {row}" for row in lost)

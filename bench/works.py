@@ -77,7 +77,7 @@ def title(version, name):
         "idle": "an idle connection",
         "context": "a client's default context, with the system's authorities",
         "ready": "a client's default context and a connection that could begin",
-        "threads": f"full handshakes, {key}, served by {work.number} threads",
-        "processes": f"full handshakes, {key}, served by {work.number} processes",
+        "threads": f"full handshakes, {key}, served by {work.number} thread{'s' if work.number > 1 else ''}",
+        "processes": f"full handshakes, {key}, served by {work.number} process{'es' if work.number > 1 else ''}",
     }[work.kind]
     return what if version == ANY else f"TLS {version}, {what}"

@@ -171,9 +171,9 @@ def test_targets():
 
     def line(words):
         return next(line.split() for line in lines if words in line)
-    assert line("libssl's / Cinch's")[:2] == ["met", "2.10"]
-    assert line("plain TCP's")[:2] == ["MISSED", "2.00"]
-    assert line("round trips per second")[:2] == ["MISSED", "0.99"]
+    assert line("libssl's / Cinch's")[:2] == ["met", "2.100"]
+    assert line("plain TCP's")[:2] == ["MISSED", "2.000"]
+    assert line("round trips per second")[:2] == ["MISSED", "0.990"]
     assert line("default context, first")[:2] == ["not", "measured"]
     assert "".join(line("ahead of gnutls")[-4:]) == "in1of1:"
     assert "both ends' CPU s/GiB 2, gnutls 1.9" in " ".join(lines)
