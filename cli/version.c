@@ -10,7 +10,8 @@
 #include <pcap/pcap.h>
 
 static const cli_option options[] = {
-    {'v', "verbose", NULL, "and of the libraries in use; whose AES-GCM; the policies known"},
+    {'v', "verbose", NULL,
+     "and of the libraries in use; whose AES-GCM and keys; the policies known"},
     {0},
 };
 
@@ -32,7 +33,7 @@ static int run(int argc, char **argv)
     printf("libcinch     %s (headers %s)\n", cinch_version(), CINCH_VERSION_STRING);
     printf("libcrypto    %s\n", OpenSSL_version(OPENSSL_VERSION));
     printf("AES-GCM      %s\n", cinch_version_accel());
-    printf("TLS 1.3 keys %s\n", cinch_version_keys());
+    printf("keys         %s\n", cinch_version_keys());
     printf("libidn2      %s\n", idn2_check_version(NULL));
     printf("jansson      %s\n", JANSSON_VERSION);
     printf("http-parser  %d.%d.%d\n", HTTP_PARSER_VERSION_MAJOR, HTTP_PARSER_VERSION_MINOR,

@@ -23,7 +23,7 @@ CINCH_API const char *cinch_version(void);
 CINCH_API const char *cinch_version_accel(void);
 
 /*
- * cinch_version_keys returns whose derivation of the keys of TLS 1.3 (RFC 8446, 7.1) new connections use: "libcinch",
+ * cinch_version_keys returns whose derivation of keys (RFC 8446, 7.1; RFC 5246, 5) new connections use: "libcinch",
  * or "OpenSSL's own" and maybe why. Otherwise it is like cinch_version_accel.
  */
 CINCH_API const char *cinch_version_keys(void);

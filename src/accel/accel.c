@@ -3,6 +3,8 @@
 #include "accel/accel.h"
 
 #include "accel/ciphers.h"
+#include "accel/keys.h"
+#include "accel/own.h"
 #include "accel/provider.h"
 #include "base/openssl.h"
 
@@ -135,13 +137,13 @@ EVP_CIPHER *cinch_accel_fetch(const char *name)
     return NULL;
 }
 
-EVP_KDF *cinch_accel_fetch_keys(void)
+EVP_KDF *cinch_accel_fetch_keys(const char *name)
 {
     if (!is_used())
         return NULL;
     ERR_set_mark();
     cinch_provider_show();
-    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), "TLS13-KDF", CINCH_PROVIDER_QUERY);
+    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), name, CINCH_PROVIDER_QUERY);
     cinch_provider_hide();
     ERR_pop_to_mark();
     if (kdf != NULL && is_ours(EVP_KDF_get0_provider(kdf)))
@@ -167,10 +169,13 @@ static int has_ciphers(void)
  */
 static int has_keys(void)
 {
-    EVP_KDF *kdf = cinch_accel_fetch_keys();
+    EVP_KDF *of_1_3 = cinch_accel_fetch_keys(CINCH_KEYS_TLS_1_3);
+    EVP_KDF *of_1_2 = cinch_accel_fetch_keys(CINCH_KEYS_TLS_1_2);
+    int both = of_1_3 != NULL && of_1_2 != NULL;
 
-    EVP_KDF_free(kdf);
-    return kdf != NULL;
+    EVP_KDF_free(of_1_3);
+    EVP_KDF_free(of_1_2);
+    return both;
 }
 
 /* In an SSL_CTX: something, if its ciphers are ours. */
@@ -186,12 +191,17 @@ static SSL_CTX *mark(SSL_CTX *ctx)
     return NULL;
 }
 
-SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method)
+SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method, int has_key)
 {
     int keys = has_keys(), ciphers = has_ciphers();
 
     if (!keys && !ciphers)
         return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
+    OSSL_LIB_CTX *own = has_key || !keys ? NULL : cinch_own_context();
+    if (own != NULL) {
+        SSL_CTX *small = SSL_CTX_new_ex(own, NULL, method);
+        return ciphers ? mark(small) : small;
+    }
     /* All its ciphers are fetched now; later none of ours is looked for. */
     cinch_provider_show();
     SSL_CTX *ctx = SSL_CTX_new_ex(cinch_library_context(), CINCH_PROVIDER_QUERY, method);

@@ -1,5 +1,5 @@
 /*
- * accel.h: AES-GCM by Intel's IPsec MB library and the key derivation of TLS 1.3 by us, where they are faster than
+ * accel.h: AES-GCM by Intel's IPsec MB library and the derivation of keys by us, where they are faster than
  * OpenSSL's own. They come as a provider of OpenSSL that only the SSL_CTXs made here ever find;
  * docs/internals/accel.md has the reasons.
  */
@@ -11,18 +11,19 @@
 
 /*
  * cinch_accel_ssl_ctx is SSL_CTX_new_ex() for METHOD in our library context, accelerated if that helps and is
- * allowed. NULL when memory runs out, not always with a reason in the queue.
+ * allowed. HAS_KEY tells whether private keys will be used with it, which may be anywhere; without, it may be in a
+ * smaller library context (own.h). NULL when memory runs out, not always with a reason in the queue.
  */
-SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method);
+SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method, int has_key);
 
 /* cinch_accel_name is "libipsec-mb 1.3.0" if that is what protects the records of SSL, else "". */
 const char *cinch_accel_name(const SSL *ssl);
 
 /*
  * cinch_accel_fetch gives our implementation of "AES-128-GCM" or "AES-256-GCM", cinch_accel_fetch_keys that
- * of "TLS13-KDF"; NULL if it is not in use.
+ * of "TLS13-KDF" or "TLS1-PRF"; NULL if it is not in use.
  */
 EVP_CIPHER *cinch_accel_fetch(const char *name);
-EVP_KDF *cinch_accel_fetch_keys(void);
+EVP_KDF *cinch_accel_fetch_keys(const char *name);
 
 #endif

@@ -1,7 +1,9 @@
-/* keys.c: from the parameters of one derivation to hkdf.h. */
+/* keys.c: from the parameters of one derivation to derive.h. */
 #include "accel/keys.h"
 
-#include "accel/hkdf.h"
+#include "accel/derive.h"
+#include "accel/provider.h"
+#include "base/openssl.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -11,12 +13,20 @@
 #include <string.h>
 #include <strings.h>
 
+#define MOST_SEEDS 8 /* libssl has 5 */
+
 /* What one derivation is told. */
 typedef struct work {
-    int has_hash;
+    enum {
+        NONE,
+        OURS,
+        OTHER
+    } hash_kind;
     cinch_hash hash;
     int mode;
     cinch_part secret, salt, prefix, label, context;
+    size_t seed_count;
+    cinch_part seeds[MOST_SEEDS];
 } work;
 
 static int fail(int reason)
@@ -41,10 +51,11 @@ static int read_hash(work *w, const OSSL_PARAM *p)
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcasecmp(p->data, known[i].name) == 0) {
             w->hash = known[i].hash;
-            w->has_hash = 1;
+            w->hash_kind = OURS;
             return 1;
         }
-    return fail(PROV_R_INVALID_DIGEST);
+    w->hash_kind = OTHER;
+    return 1;
 }
 
 static int read_mode(work *w, const OSSL_PARAM *p)
@@ -66,8 +77,7 @@ static int read_part(cinch_part *part, const OSSL_PARAM *p)
     return 1;
 }
 
-/* One look at each parameter, where OSSL_PARAM_locate() would compare all names with each. */
-static int read_param(work *w, const OSSL_PARAM *p)
+static int read_1_3(work *w, const OSSL_PARAM *p)
 {
     if (strcmp(p->key, OSSL_KDF_PARAM_MODE) == 0)
         return read_mode(w, p);
@@ -86,16 +96,37 @@ static int read_param(work *w, const OSSL_PARAM *p)
     return 1;
 }
 
-static int derive(void *context, unsigned char *out, size_t size, const OSSL_PARAM params[])
+/* One look at each parameter, where OSSL_PARAM_locate() would compare all names with each. */
+static int read_all(work *w, const OSSL_PARAM params[], int (*read)(work *w, const OSSL_PARAM *p))
+{
+    for (const OSSL_PARAM *p = params; p != NULL && p->key != NULL; p++)
+        if (!read(w, p))
+            return 0;
+    return w->hash_kind != NONE || fail(PROV_R_MISSING_MESSAGE_DIGEST);
+}
+
+/* The same of OpenSSL's own. */
+static int derive_elsewhere(const char *name, unsigned char *out, size_t size,
+                            const OSSL_PARAM params[])
+{
+    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), name, "provider!=" CINCH_PROVIDER);
+    EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+    int ok = ctx != NULL && EVP_KDF_derive(ctx, out, size, params) == 1;
+
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+    return ok;
+}
+
+static int derive_1_3(void *context, unsigned char *out, size_t size, const OSSL_PARAM params[])
 {
     work w = {.mode = EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND};
 
     (void)context;
-    for (const OSSL_PARAM *p = params; p != NULL && p->key != NULL; p++)
-        if (!read_param(&w, p))
-            return 0;
-    if (!w.has_hash)
-        return fail(PROV_R_MISSING_MESSAGE_DIGEST);
+    if (!read_all(&w, params, read_1_3))
+        return 0;
+    if (w.hash_kind == OTHER)
+        return derive_elsewhere(CINCH_KEYS_TLS_1_3, out, size, params);
     if (w.mode == EVP_KDF_HKDF_MODE_EXTRACT_ONLY) {
         if (size != cinch_hash_size(w.hash))
             return fail(PROV_R_WRONG_OUTPUT_BUFFER_SIZE);
@@ -108,6 +139,51 @@ static int derive(void *context, unsigned char *out, size_t size, const OSSL_PAR
         return fail(PROV_R_MISSING_KEY);
     return cinch_hkdf_label(w.hash, w.secret, w.prefix, w.label, w.context, out, size) ||
            fail(PROV_R_BAD_LENGTH);
+}
+
+static int read_seed(work *w, const OSSL_PARAM *p)
+{
+    cinch_part seed;
+
+    /* libssl says NULL where it has fewer. */
+    if (p->data == NULL || p->data_size == 0)
+        return 1;
+    if (w->seed_count == MOST_SEEDS)
+        return fail(PROV_R_FAILED_TO_GET_PARAMETER);
+    if (!read_part(&seed, p))
+        return 0;
+    w->seeds[w->seed_count++] = seed;
+    return 1;
+}
+
+static int read_1_2(work *w, const OSSL_PARAM *p)
+{
+    if (strcmp(p->key, OSSL_KDF_PARAM_DIGEST) == 0)
+        return read_hash(w, p);
+    if (strcmp(p->key, OSSL_KDF_PARAM_SECRET) == 0)
+        return read_part(&w->secret, p);
+    if (strcmp(p->key, OSSL_KDF_PARAM_SEED) == 0)
+        return read_seed(w, p);
+    return 1;
+}
+
+static int derive_1_2(void *context, unsigned char *out, size_t size, const OSSL_PARAM params[])
+{
+    work w = {.hash_kind = NONE};
+
+    (void)context;
+    if (!read_all(&w, params, read_1_2))
+        return 0;
+    if (w.hash_kind == OTHER)
+        return derive_elsewhere(CINCH_KEYS_TLS_1_2, out, size, params);
+    if (w.secret.bytes == NULL)
+        return fail(PROV_R_MISSING_SECRET);
+    if (w.seed_count == 0)
+        return fail(PROV_R_MISSING_SEED);
+    if (size == 0)
+        return fail(PROV_R_INVALID_KEY_LENGTH);
+    cinch_prf(w.hash, w.secret, w.seeds, w.seed_count, out, size);
+    return 1;
 }
 
 static void *new_context(void *provider)
@@ -141,12 +217,26 @@ static const OSSL_PARAM *no_params(void *context, void *provider)
 /* OpenSSL casts each back to the type that goes with its number. */
 #define FUNCTION(f) ((void (*)(void))(f))
 
-const OSSL_DISPATCH cinch_keys_functions[] = {
-    {OSSL_FUNC_KDF_NEWCTX, FUNCTION(new_context)},
-    {OSSL_FUNC_KDF_FREECTX, FUNCTION(free_context)},
-    {OSSL_FUNC_KDF_RESET, FUNCTION(free_context)},
-    {OSSL_FUNC_KDF_DERIVE, FUNCTION(derive)},
-    {OSSL_FUNC_KDF_SET_CTX_PARAMS, FUNCTION(refuse_params)},
-    {OSSL_FUNC_KDF_SETTABLE_CTX_PARAMS, FUNCTION(no_params)},
-    {0, NULL},
-};
+#define FUNCTIONS(derive)                                                                          \
+    {                                                                                              \
+        {OSSL_FUNC_KDF_NEWCTX, FUNCTION(new_context)},                                             \
+            {OSSL_FUNC_KDF_FREECTX, FUNCTION(free_context)},                                       \
+            {OSSL_FUNC_KDF_RESET, FUNCTION(free_context)},                                         \
+            {OSSL_FUNC_KDF_DERIVE, FUNCTION(derive)},                                              \
+            {OSSL_FUNC_KDF_SET_CTX_PARAMS, FUNCTION(refuse_params)},                               \
+            {OSSL_FUNC_KDF_SETTABLE_CTX_PARAMS, FUNCTION(no_params)}, {0, NULL},                   \
+    }
+
+static const OSSL_DISPATCH tls_1_3[] = FUNCTIONS(derive_1_3);
+static const OSSL_DISPATCH tls_1_2[] = FUNCTIONS(derive_1_2);
+
+const OSSL_ALGORITHM *cinch_keys(void)
+{
+    static const OSSL_ALGORITHM derivations[] = {
+        {CINCH_KEYS_TLS_1_3, CINCH_PROVIDER_PROPERTIES, tls_1_3, NULL},
+        {CINCH_KEYS_TLS_1_2, CINCH_PROVIDER_PROPERTIES, tls_1_2, NULL},
+        {NULL, NULL, NULL, NULL},
+    };
+
+    return derivations;
+}

@@ -23,11 +23,6 @@ void cinch_provider_hide(void)
 
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
-    static const OSSL_ALGORITHM derivations[] = {
-        {"TLS13-KDF", CINCH_PROVIDER_PROPERTIES, cinch_keys_functions, NULL},
-        {NULL, NULL, NULL, NULL},
-    };
-
     (void)provider;
     /*
      * OpenSSL must ask each time. If it kept what is ours among all the others, it would give it to everybody in
@@ -37,7 +32,7 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
     if (shown == 0)
         return NULL;
     return operation == OSSL_OP_CIPHER ? cinch_ciphers()
-           : operation == OSSL_OP_KDF  ? derivations
+           : operation == OSSL_OP_KDF  ? cinch_keys()
                                        : NULL;
 }
 

@@ -127,7 +127,8 @@ static SSL_CTX *make(const cinch_settings *settings, const unsigned char session
                      cinch_error *err)
 {
     SSL_CTX *ctx =
-        cinch_accel_ssl_ctx(settings->is_server ? TLS_server_method() : TLS_client_method());
+        cinch_accel_ssl_ctx(settings->is_server ? TLS_server_method() : TLS_client_method(),
+                            settings->is_server || settings->identity != NULL);
 
     if (ctx == NULL) {
         (void)cinch_fail_crypto(err, "making an SSL_CTX");

@@ -36,23 +36,31 @@ static bool fails(void)
     return true;
 }
 
-static bool is_ours(const char *file)
+static bool is_from(const char *file, const char *ending)
 {
-    static const char ending[] = "base/memory.c";
-    size_t size = file == NULL ? 0 : strlen(file);
+    size_t size = file == NULL ? 0 : strlen(file), least = strlen(ending);
 
-    return size >= sizeof ending - 1 && strcmp(file + size - (sizeof ending - 1), ending) == 0;
+    return size >= least && strcmp(file + size - least, ending) == 0;
+}
+
+/*
+ * A name that OpenSSL 3.0 cannot look up for want of memory it takes for a new one, and loses the old entry. It looks
+ * them up each time that our provider is asked.
+ */
+static bool is_spared(const char *file)
+{
+    return is_from(file, "core_namemap.c");
 }
 
 static void *take(size_t size, const char *file, int line)
 {
     (void)line;
-    if (size == 0 || fails())
+    if (size == 0 || (!is_spared(file) && fails()))
         return NULL;
     head *h = malloc(sizeof *h + size);
     if (h == NULL)
         abort();
-    h->ours = is_ours(file);
+    h->ours = is_from(file, "base/memory.c");
     held += h->ours;
     return h + 1;
 }

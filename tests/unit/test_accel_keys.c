@@ -24,14 +24,18 @@
 #define NONE ((size_t)-1)
 
 static EVP_KDF *ours, *theirs;
+static EVP_KDF *our_prf, *their_prf;
 static unsigned char bytes[LARGEST];
 
 static int set_up(void **state)
 {
     (void)state;
-    ours = cinch_accel_fetch_keys();
+    ours = cinch_accel_fetch_keys("TLS13-KDF");
     theirs = EVP_KDF_fetch(NULL, "TLS13-KDF", "provider=default");
-    return RAND_bytes(bytes, sizeof bytes) != 1 || theirs == NULL;
+    our_prf = cinch_accel_fetch_keys("TLS1-PRF");
+    their_prf = EVP_KDF_fetch(NULL, "TLS1-PRF", "provider=default");
+    return RAND_bytes(bytes, sizeof bytes) != 1 || theirs == NULL || their_prf == NULL ||
+           (ours == NULL) != (our_prf == NULL);
 }
 
 static int tear_down(void **state)
@@ -39,6 +43,8 @@ static int tear_down(void **state)
     (void)state;
     EVP_KDF_free(ours);
     EVP_KDF_free(theirs);
+    EVP_KDF_free(our_prf);
+    EVP_KDF_free(their_prf);
     return 0;
 }
 
@@ -163,7 +169,7 @@ static void test_refused(void **state)
 {
     static const work wrong[] = {
         {NULL, "tls13 ", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, NONE, 3, 32, 32},
-        {"SHA512", "tls13 ", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, NONE, 3, 32, 32},
+        {"nothing", "tls13 ", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, NONE, 3, 32, 32},
         {"SHA256", "tls13 ", EVP_KDF_HKDF_MODE_EXPAND_ONLY, NONE, NONE, 3, 32, 32},
         {"SHA256", "tls13 ", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, NONE, 250, 32, 32},
         {"SHA256", "tls13 ", EVP_KDF_HKDF_MODE_EXPAND_ONLY, 32, NONE, 300, 32, 32},
@@ -227,6 +233,96 @@ static void test_kinds(void **state)
     EVP_KDF_CTX_free(ctx);
 }
 
+/* Of the PRF of TLS 1.2; the seeds are one after the other in BYTES. NONE leaves the secret or a seed out. */
+typedef struct prf_work {
+    const char *digest;
+    size_t secret, seeds[10], out;
+} prf_work;
+
+static int run_prf(EVP_KDF *kdf, const prf_work *w, unsigned char *out)
+{
+    EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+    OSSL_PARAM params[14], *p = params;
+    char digest[16];
+    size_t at = 1000;
+
+    assert_non_null(ctx);
+    snprintf(digest, sizeof digest, "%s", w->digest == NULL ? "" : w->digest);
+    if (w->digest != NULL)
+        *p++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0);
+    add(&p, OSSL_KDF_PARAM_SECRET, bytes, w->secret);
+    for (size_t i = 0; i < 10; i++) {
+        add(&p, OSSL_KDF_PARAM_SEED, w->seeds[i] == 0 ? NULL : bytes + at, w->seeds[i]);
+        at += w->seeds[i] == NONE ? 0 : w->seeds[i];
+    }
+    *p = OSSL_PARAM_construct_end();
+    int ok = EVP_KDF_derive(ctx, out, w->out, params) == 1;
+    EVP_KDF_CTX_free(ctx);
+    assert_int_equal(ok, ERR_peek_error() == 0);
+    ERR_clear_error();
+    return ok;
+}
+
+static void compare_prf(const prf_work *w)
+{
+    unsigned char expected[1100], result[1100];
+
+    memset(result, 0x5a, sizeof result);
+    assert_int_equal(run_prf(their_prf, w, expected), 1);
+    assert_int_equal(run_prf(our_prf, w, result), 1);
+    assert_memory_equal(result, expected, w->out);
+    for (size_t i = w->out; i < sizeof result; i++)
+        assert_int_equal(result[i], 0x5a);
+}
+
+/* With the hash of TLS 1.0 and others, which are left to OpenSSL. */
+static void test_prf(void **state)
+{
+    static const char *const names[] = {"SHA256",   "SHA384", "SHA2-256", "SHA2-384",
+                                        "MD5-SHA1", "SHA512", "SHA1"};
+
+    (void)state;
+    need_ours();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        prf_work w = {names[i], 48, {13, 32, 32}, 48};
+
+        for (w.secret = 1; w.secret < 300; w.secret += 7)
+            compare_prf(&w);
+        w.secret = 48;
+        for (w.out = 1; w.out <= 1000; w.out += 1 + w.out / 40)
+            compare_prf(&w);
+        w.out = 104;
+        for (w.seeds[0] = 0; w.seeds[0] < 200; w.seeds[0] += 3)
+            compare_prf(&w);
+        for (size_t n = 3; n < 8; n++) {
+            w.seeds[n] = 10 + n;
+            compare_prf(&w);
+        }
+        w.seeds[1] = NONE;
+        compare_prf(&w);
+    }
+}
+
+static void test_prf_refused(void **state)
+{
+    static const prf_work wrong[] = {
+        {NULL, 48, {13, 32}, 48},         {"nothing", 48, {13, 32}, 48},
+        {"SHA256", NONE, {13, 32}, 48},   {"SHA256", 48, {0}, 48},
+        {"SHA256", 48, {NONE, NONE}, 48}, {"SHA256", 48, {1, 1, 1, 1, 1, 1, 1, 1, 1}, 48},
+        {"SHA256", 48, {13, 32}, 0},
+    };
+    unsigned char out[64], untouched[sizeof out];
+
+    (void)state;
+    need_ours();
+    memset(untouched, 0x5a, sizeof untouched);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        memset(out, 0x5a, sizeof out);
+        assert_int_equal(run_prf(our_prf, &wrong[i], out), 0);
+        assert_memory_equal(out, untouched, sizeof out);
+    }
+}
+
 /* RFC 8448, section 3: the derived secret after the early one, without a shared secret. */
 static void test_rfc_8448(void **state)
 {
@@ -272,7 +368,7 @@ static void test_libssl_finds_it(void **state)
     (void)state;
     need_ours();
     assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
-    SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method());
+    SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method(), 1);
     assert_non_null(ctx);
     assert_string_equal(whose(CINCH_PROVIDER_QUERY), "cinch");
     assert_int_equal(pthread_create(&thread, NULL, whose_in_a_thread, &found), 0);
@@ -294,7 +390,7 @@ static void test_others(void **state)
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
             assert_string_equal(whose(queries[i]), "default");
-        EVP_KDF *again = cinch_accel_fetch_keys();
+        EVP_KDF *again = cinch_accel_fetch_keys("TLS13-KDF");
         assert_non_null(again);
         EVP_KDF_free(again);
         /* What OpenSSL remembers of such questions is forgotten. */
@@ -302,7 +398,7 @@ static void test_others(void **state)
     }
     for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
         assert_int_equal(EVP_set_default_properties(NULL, wishes[i]), 1);
-        assert_null(cinch_accel_fetch_keys());
+        assert_null(cinch_accel_fetch_keys("TLS13-KDF"));
         assert_non_null(strstr(cinch_version_keys(), i == 2 ? "FIPS" : "properties"));
         assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
     }
@@ -315,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expand),   cmocka_unit_test(test_next_secret),
         cmocka_unit_test(test_refused),  cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_prf),      cmocka_unit_test(test_prf_refused),
         cmocka_unit_test(test_rfc_8448), cmocka_unit_test(test_libssl_finds_it),
         cmocka_unit_test(test_others),
     };
