@@ -22,7 +22,7 @@ FIGURES = [
     ("trips", "trips", RATE, "round trips per second; more is better"),
     ("handshakes", "(full|resumed|default|mutual)-.*", COST,
      "CPU us of each: dark the server, light the client; less is better"),
-    ("memory", "idle", COST, "KB of a connection: dark the server, light the client; less is better"),
+    ("memory", "idle.*", COST, "KB of a connection: dark the server, light the client; less is better"),
     ("contexts", "context|ready", TIMES, "CPU us, on a scale of powers of ten; less is better"),
 ]
 

@@ -8,7 +8,7 @@
  *
  * VERSION is 1.2 or 1.3, SUITE aes128, aes256 or chacha, and both are any for the work default. DIR has
  * KEY-ca.pem, and KEY.crt, KEY.key and client-KEY.crt, client-KEY.key, each with its chain. NUMBER is how
- * many bytes are written at a time, or how many threads or processes serve. Each end prints a line of JSON
+ * many bytes are written at a time or go there and back, or how many threads or processes serve. Each end prints a line of JSON
  * when it is done. bench/run starts them.
  */
 #ifndef CINCH_BENCH_PEER_H

@@ -51,9 +51,10 @@ def ratios(found):
         for which, limit in ("first", 15), ("later", 500):
             yield (f"{words}, {which}: Python's own / Cinch's", limit if work == "context" else None, True,
                    found.ratio(works.ANY, work, which, "python", "cinch"))
-    for version in found.versions("idle"):
-        yield (f"TLS {version}, memory of an idle connection, both ends: Cinch's / libssl's", 0.45, False,
-               found.ratio(version, "idle", "both", "cinch", "openssl"))
+    for work, words, limit in ("idle", "", 0.45), ("idle-16384", " after 16384 bytes there and back", None):
+        for version in found.versions(work):
+            yield (f"TLS {version}, memory of an idle connection{words}, both ends: Cinch's / libssl's", limit, False,
+                   found.ratio(version, work, "both", "cinch", "openssl"))
     yield from pythons(found)
 
 

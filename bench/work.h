@@ -16,7 +16,7 @@ enum {
 
 typedef struct job {
     double seconds;
-    size_t number; /* bytes per write, or threads or processes */
+    size_t number; /* bytes per write or there and back, or threads or processes */
     bool resume;
     const peer_settings *settings;
     int listener; /* the server's */

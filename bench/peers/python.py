@@ -195,17 +195,17 @@ class End:
         self.tally.stop()
 
     def hold(self):
-        open_ones = []
+        open_ones, data = [], bytes(self.size)
         self.tally.start()
         for number in range(IDLE):
             if number == WARM_IDLE:
                 before = resident()
             tls = self.open()
             if not self.server:
-                tls.sendall(COUNT)
-            read(tls, 1)
+                tls.sendall(data)
+            read(tls, self.size)
             if self.server:
-                tls.sendall(COUNT)
+                tls.sendall(data)
             open_ones.append(tls)
         self.tally.memory = (resident() - before) / (IDLE - WARM_IDLE)
         self.tally.count = IDLE

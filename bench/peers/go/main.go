@@ -278,7 +278,7 @@ func resident() float64 {
 func (j *job) hold(t *tally) {
 	conns := make([]*tls.Conn, idle)
 	before := 0.0
-	data := []byte{count}
+	data := make([]byte, j.number)
 	t.restart()
 	for i := range conns {
 		if i == warmIdle {
@@ -296,6 +296,9 @@ func (j *job) hold(t *tally) {
 	t.memory = (resident() - before) / (idle - warmIdle)
 	t.count = idle
 	t.stop()
+	if !j.server {
+		t.check(conns[0], false)
+	}
 	for _, conn := range conns {
 		if j.server {
 			readEnd(conn)
