@@ -104,6 +104,14 @@ def test_several_serve(peer, work, number, certificates):
     assert two["seconds"] >= 0.05
 
 
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_streams(version, certificates):
+    one, two = pair("python", "python", "streams", certificates, version=version)
+    assert one["count"] == two["count"] > 0
+    assert one["count"] % 1000 == 0
+    assert min(one["cpu"], two["cpu"]) > 0
+
+
 @pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize("work", ["context", "ready"])
 def test_contexts(peer, work):
