@@ -11,7 +11,7 @@
 
 static const cli_option options[] = {
     {'v', "verbose", NULL,
-     "and of the libraries in use; whose AES-GCM and keys; the policies known"},
+     "and of the libraries in use; whose AES-GCM and keys; known policies"},
     {0},
 };
 

@@ -69,8 +69,8 @@ CINCH_API cinch_stream *cinch_stream_wrap(cinch_context *ctx, int fd, const char
                                           cinch_error *err);
 
 /*
- * cinch_stream_wrap_adopt is cinch_stream_wrap(), but FD is the stream's, which sets its SO_RCVTIMEO,
- * and is closed with it, and also when this call fails.
+ * cinch_stream_wrap_adopt is cinch_stream_wrap(), but FD is the stream's, which sets its SO_RCVTIMEO
+ * (until it is unwrapped), and is closed with it, and also when this call fails.
  */
 CINCH_API cinch_stream *cinch_stream_wrap_adopt(cinch_context *ctx, int fd, const char *host,
                                                 cinch_error *err);

@@ -5,7 +5,6 @@
 #include "accel/ciphers.h"
 #include "accel/keys.h"
 #include "accel/own.h"
-#include "accel/provider.h"
 #include "base/openssl.h"
 
 #include <cinch/version.h>
@@ -18,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 typedef enum decision {
     UNDECIDED, /* nobody has asked, or memory ran out */
@@ -39,31 +39,31 @@ static decision decline(const char *why, const char *keys)
     return NOTHING;
 }
 
-/* OpenSSL calls the provider to the end of the process, so dlclose() must not take its code away. */
-static void stay_loaded(void)
+/*
+ * OpenSSL calls the provider to the end of the process, so dlclose() must not take its code away: 1 if it cannot. The
+ * program's own code stays anyway.
+ */
+static int stays_loaded(void)
 {
-    Dl_info where;
+    unsigned long number = getauxval(AT_PHDR);
+    const void *headers; /* the program's */
+    Dl_info here, program;
 
-    /* For a program's own code there is nothing to do, and this fails. */
-    if (dladdr(ciphers_text, &where) != 0 && where.dli_fname != NULL)
-        (void)dlopen(where.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    memcpy(&headers, &number, sizeof headers);
+    if (dladdr(ciphers_text, &here) == 0 || here.dli_fname == NULL)
+        return 1;
+    if (dladdr(headers, &program) != 0 && program.dli_fbase == here.dli_fbase)
+        return 1;
+    return dlopen(here.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != NULL;
 }
 
 static decision load(void)
 {
-    static OSSL_PROVIDER *provider; /* to the end of the process */
-    static int added;
-    OSSL_LIB_CTX *context = cinch_library_context();
     cinch_ciphers_outcome ciphers = cinch_ciphers_load(ciphers_text, sizeof ciphers_text);
 
     if (ciphers == CINCH_CIPHERS_UNKNOWN)
         return UNDECIDED;
-    stay_loaded();
-    added = added || OSSL_PROVIDER_add_builtin(context, CINCH_PROVIDER, cinch_provider_init) == 1;
-    /* What OpenSSL loads by itself, where nothing else was asked for, has to stay. */
-    if (added && provider == NULL)
-        provider = OSSL_PROVIDER_try_load(context, CINCH_PROVIDER, 1);
-    if (provider == NULL)
+    if (!stays_loaded() || !cinch_provider_load(cinch_library_context()))
         return UNDECIDED;
     keys_text = "libcinch";
     return ciphers == CINCH_CIPHERS_OURS ? ALL : KEYS;
@@ -82,23 +82,33 @@ static decision decide(void)
     return load();
 }
 
-static decision decision_now(void)
+static decision decide_once(void)
 {
-    decision known = (decision)atomic_load(&decided);
-
-    if (known != UNDECIDED)
-        return known;
     pthread_mutex_lock(&lock);
-    known = (decision)atomic_load(&decided);
+    decision known = (decision)atomic_load(&decided);
     if (known == UNDECIDED) {
-        /* openssl.cnf first: it may ask for FIPS. */
-        ERR_set_mark();
-        if (OPENSSL_init_ssl(0, NULL) == 1)
-            known = decide();
-        ERR_pop_to_mark();
+        known = decide();
         atomic_store(&decided, (int)known);
     }
     pthread_mutex_unlock(&lock);
+    return known;
+}
+
+static decision decision_now(void)
+{
+    decision known = UNDECIDED;
+
+    ERR_set_mark();
+    /*
+     * openssl.cnf first: it may ask for FIPS, and load what makes connections with us itself. After
+     * OPENSSL_cleanup() this fails, and nothing may be asked any more.
+     */
+    if (OPENSSL_init_ssl(0, NULL) == 1) {
+        known = (decision)atomic_load(&decided);
+        if (known == UNDECIDED)
+            known = decide_once();
+    }
+    ERR_pop_to_mark();
     return known;
 }
 
@@ -116,40 +126,94 @@ static int is_used(void)
     return (known == ALL || known == KEYS) && !wants_fips();
 }
 
-/* The default properties of the process may rule ours out. */
-static int is_ours(const OSSL_PROVIDER *provider)
+typedef enum whose {
+    OURS,
+    DEFAULTS, /* of OpenSSL's provider "default" */
+    OTHERS,   /* or nobody's */
+} whose;
+
+static whose of(const OSSL_PROVIDER *provider)
 {
-    return provider != NULL && strcmp(OSSL_PROVIDER_get0_name(provider), CINCH_PROVIDER) == 0;
+    if (cinch_provider_is(provider))
+        return OURS;
+    return provider != NULL && strcmp(OSSL_PROVIDER_get0_name(provider), "default") == 0 ? DEFAULTS
+                                                                                         : OTHERS;
 }
 
+static EVP_CIPHER *fetch_cipher(const char *name, const char *query)
+{
+    ERR_set_mark();
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(cinch_library_context(), name, query);
+    ERR_pop_to_mark();
+    return cipher;
+}
+
+static EVP_KDF *fetch_keys(const char *name, const char *query)
+{
+    ERR_set_mark();
+    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), name, query);
+    ERR_pop_to_mark();
+    return kdf;
+}
+
+static whose whose_cipher(const char *name, const char *query)
+{
+    EVP_CIPHER *cipher = fetch_cipher(name, query);
+    whose found = of(cipher == NULL ? NULL : EVP_CIPHER_get0_provider(cipher));
+
+    EVP_CIPHER_free(cipher);
+    return found;
+}
+
+static whose whose_keys(const char *name, const char *query)
+{
+    EVP_KDF *kdf = fetch_keys(name, query);
+    whose found = of(kdf == NULL ? NULL : EVP_KDF_get0_provider(kdf));
+
+    EVP_KDF_free(kdf);
+    return found;
+}
+
+static int is_default_hash(const char *name)
+{
+    ERR_set_mark();
+    EVP_MD *hash = EVP_MD_fetch(cinch_library_context(), name, NULL);
+    whose found = of(hash == NULL ? NULL : EVP_MD_get0_provider(hash));
+    ERR_pop_to_mark();
+    EVP_MD_free(hash);
+    return found == DEFAULTS;
+}
+
+/*
+ * Ours takes the place of what is OpenSSL's own and of nothing else: openssl.cnf may say that others are to be used,
+ * as a wish as well, or that the default provider is not. The default properties may rule ours out by name.
+ */
 EVP_CIPHER *cinch_accel_fetch(const char *name)
 {
-    if (!is_used())
+    char query[CINCH_PROVIDER_QUERY];
+
+    if (!is_used() || whose_cipher(name, NULL) != DEFAULTS)
         return NULL;
-    ERR_set_mark();
+    cinch_provider_query(query);
     cinch_provider_show();
-    EVP_CIPHER *cipher = EVP_CIPHER_fetch(cinch_library_context(), name, CINCH_PROVIDER_QUERY);
+    EVP_CIPHER *cipher = fetch_cipher(name, query);
     cinch_provider_hide();
-    ERR_pop_to_mark();
-    if (cipher != NULL && is_ours(EVP_CIPHER_get0_provider(cipher)))
-        return cipher;
-    EVP_CIPHER_free(cipher);
-    return NULL;
+    return cipher;
 }
 
 EVP_KDF *cinch_accel_fetch_keys(const char *name)
 {
-    if (!is_used())
+    char query[CINCH_PROVIDER_QUERY];
+
+    /* It hashes as well, and does not ask who else could. */
+    if (!is_used() || whose_keys(name, NULL) != DEFAULTS || !is_default_hash("SHA2-256") ||
+        !is_default_hash("SHA2-384"))
         return NULL;
-    ERR_set_mark();
+    cinch_provider_query(query);
     cinch_provider_show();
-    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), name, CINCH_PROVIDER_QUERY);
+    EVP_KDF *kdf = fetch_keys(name, query);
     cinch_provider_hide();
-    ERR_pop_to_mark();
-    if (kdf != NULL && is_ours(EVP_KDF_get0_provider(kdf)))
-        return kdf;
-    EVP_KDF_free(kdf);
-    return NULL;
+    return kdf;
 }
 
 static int has_ciphers(void)
@@ -163,10 +227,6 @@ static int has_ciphers(void)
     return both;
 }
 
-/*
- * libssl fetches this for each secret, in threads that are shown nothing. It finds what OpenSSL remembers of this
- * fetch; should OpenSSL forget, its own takes over until the next SSL_CTX is made.
- */
 static int has_keys(void)
 {
     EVP_KDF *of_1_3 = cinch_accel_fetch_keys(CINCH_KEYS_TLS_1_3);
@@ -191,6 +251,55 @@ static SSL_CTX *mark(SSL_CTX *ctx)
     return NULL;
 }
 
+/* What our wish is answered with. Others may have asked before us, in threads that are shown nothing. */
+static atomic_uint turn;
+
+void cinch_accel_wish(char query[static CINCH_PROVIDER_QUERY])
+{
+    cinch_provider_wish(query, atomic_load(&turn));
+}
+
+static int finds_ours(const char *query, int keys, int ciphers)
+{
+    return (!keys || (whose_keys(CINCH_KEYS_TLS_1_3, query) == OURS &&
+                      whose_keys(CINCH_KEYS_TLS_1_2, query) == OURS)) &&
+           (!ciphers || (whose_cipher("AES-128-GCM", query) == OURS &&
+                         whose_cipher("AES-256-GCM", query) == OURS));
+}
+
+static int finds_ours_shown(const char *query, int keys, int ciphers)
+{
+    cinch_provider_show();
+    int found = finds_ours(query, keys, ciphers);
+    cinch_provider_hide();
+    return found;
+}
+
+/*
+ * Ours is shown to our own questions only, and libssl finds what OpenSSL remembers of them: while it makes an
+ * SSL_CTX it calls what others have given it to call (CRYPTO_get_ex_new_index(), engines), and what they ask for
+ * in there must be what they get elsewhere. It fetches ciphers now, the derivation of keys for each secret. Should
+ * OpenSSL forget, its own takes over, and is what it remembers of this question: the next SSL_CTX asks another.
+ */
+static SSL_CTX *make_with_ours(const SSL_METHOD *method, int keys, int ciphers)
+{
+    for (int tries = 0; tries < 3; tries++) {
+        char query[CINCH_PROVIDER_QUERY];
+        unsigned now = atomic_load(&turn);
+
+        cinch_provider_wish(query, now);
+        if (finds_ours_shown(query, keys, ciphers)) {
+            SSL_CTX *ctx = SSL_CTX_new_ex(cinch_library_context(), query, method);
+
+            if (ctx == NULL || finds_ours(query, keys, ciphers))
+                return ciphers ? mark(ctx) : ctx;
+            SSL_CTX_free(ctx);
+        }
+        (void)atomic_compare_exchange_strong(&turn, &now, now + 1);
+    }
+    return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
+}
+
 SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method, int has_key)
 {
     int keys = has_keys(), ciphers = has_ciphers();
@@ -198,15 +307,10 @@ SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method, int has_key)
     if (!keys && !ciphers)
         return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
     OSSL_LIB_CTX *own = has_key || !keys ? NULL : cinch_own_context();
-    if (own != NULL) {
-        SSL_CTX *small = SSL_CTX_new_ex(own, NULL, method);
-        return ciphers ? mark(small) : small;
-    }
-    /* All its ciphers are fetched now; later none of ours is looked for. */
-    cinch_provider_show();
-    SSL_CTX *ctx = SSL_CTX_new_ex(cinch_library_context(), CINCH_PROVIDER_QUERY, method);
-    cinch_provider_hide();
-    return ciphers ? mark(ctx) : ctx;
+    if (own == NULL)
+        return make_with_ours(method, keys, ciphers);
+    SSL_CTX *small = SSL_CTX_new_ex(own, NULL, method);
+    return ciphers ? mark(small) : small;
 }
 
 const char *cinch_accel_name(const SSL *ssl)
@@ -229,7 +333,7 @@ static const char *text_of(const char *text, int decides, int is_found)
     if (decides || is_found)
         return text;
     return wants_fips() ? "OpenSSL's own: FIPS is in force"
-                        : "OpenSSL's own: its default properties want others";
+                        : "OpenSSL's own: its providers or default properties are others";
 }
 
 const char *cinch_version_accel(void)

@@ -6,6 +6,8 @@
 #ifndef CINCH_ACCEL_ACCEL_H
 #define CINCH_ACCEL_ACCEL_H
 
+#include "accel/provider.h"
+
 #include <openssl/kdf.h>
 #include <openssl/ssl.h>
 
@@ -25,5 +27,8 @@ const char *cinch_accel_name(const SSL *ssl);
  */
 EVP_CIPHER *cinch_accel_fetch(const char *name);
 EVP_KDF *cinch_accel_fetch_keys(const char *name);
+
+/* cinch_accel_wish writes to QUERY what the next SSL_CTX of ours will have as its property query. */
+void cinch_accel_wish(char query[static CINCH_PROVIDER_QUERY]);
 
 #endif

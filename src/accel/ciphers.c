@@ -144,9 +144,9 @@ static const OSSL_DISPATCH aes_256_gcm[] = CIPHER(256);
 const OSSL_ALGORITHM *cinch_ciphers(void)
 {
     static const OSSL_ALGORITHM ciphers[] = {
-        {"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", CINCH_PROVIDER_PROPERTIES, aes_128_gcm,
+        {"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", cinch_provider_properties, aes_128_gcm,
          NULL},
-        {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", CINCH_PROVIDER_PROPERTIES,
+        {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", cinch_provider_properties,
          aes_256_gcm, NULL},
         {NULL, NULL, NULL, NULL},
     };

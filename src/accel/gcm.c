@@ -90,9 +90,9 @@ static int start(cinch_gcm *gcm, const unsigned char *key, size_t key_size, cons
         gcm->imb->expand(key, &gcm->key);
         gcm->has_key = 1;
         gcm->records = 0;
-        /* What was begun with the key before is over. */
+        /* What was begun is over. The key may be the one before: with its IV again, both texts would be given away. */
         if (gcm->iv_state == CINCH_GCM_IV_IN_USE)
-            gcm->iv_state = CINCH_GCM_IV_SET;
+            gcm->iv_state = CINCH_GCM_IV_USED;
     }
     return cinch_gcm_set_params(gcm, params);
 }

@@ -38,4 +38,10 @@ extern char cinch_imb_version[32];
  */
 cinch_imb_outcome cinch_imb_load(int by_manager);
 
+/*
+ * cinch_imb_computes tells whether the functions compute a known answer, each that TLS uses, and write nothing else. 1
+ * or 0. One call at a time.
+ */
+int cinch_imb_computes(const cinch_imb *with_128, const cinch_imb *with_256);
+
 #endif

@@ -105,12 +105,13 @@ static int read_all(work *w, const OSSL_PARAM params[], int (*read)(work *w, con
     return w->hash_kind != NONE || fail(PROV_R_MISSING_MESSAGE_DIGEST);
 }
 
-/* The same of OpenSSL's own. */
+/* The same of OpenSSL's own, or of whose the process wants: without our query, and shown nothing, that is not ours. */
 static int derive_elsewhere(const char *name, unsigned char *out, size_t size,
                             const OSSL_PARAM params[])
 {
-    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), name, "provider!=" CINCH_PROVIDER);
-    EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+    EVP_KDF *kdf = EVP_KDF_fetch(cinch_library_context(), name, NULL);
+    int is_ours = kdf != NULL && cinch_provider_is(EVP_KDF_get0_provider(kdf));
+    EVP_KDF_CTX *ctx = is_ours ? NULL : EVP_KDF_CTX_new(kdf);
     int ok = ctx != NULL && EVP_KDF_derive(ctx, out, size, params) == 1;
 
     EVP_KDF_CTX_free(ctx);
@@ -233,8 +234,8 @@ static const OSSL_DISPATCH tls_1_2[] = FUNCTIONS(derive_1_2);
 const OSSL_ALGORITHM *cinch_keys(void)
 {
     static const OSSL_ALGORITHM derivations[] = {
-        {CINCH_KEYS_TLS_1_3, CINCH_PROVIDER_PROPERTIES, tls_1_3, NULL},
-        {CINCH_KEYS_TLS_1_2, CINCH_PROVIDER_PROPERTIES, tls_1_2, NULL},
+        {CINCH_KEYS_TLS_1_3, cinch_provider_properties, tls_1_3, NULL},
+        {CINCH_KEYS_TLS_1_2, cinch_provider_properties, tls_1_2, NULL},
         {NULL, NULL, NULL, NULL},
     };
 

@@ -8,8 +8,16 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/params.h>
+#include <openssl/provider.h>
+#include <stdio.h>
+
+#define MOST_COPIES 9
+
+char cinch_provider_properties[48];
 
 static _Thread_local int shown;
+static int number = 1;
+static char state; /* it has none, but NULL would mean that there is no provider */
 
 void cinch_provider_show(void)
 {
@@ -64,10 +72,9 @@ static const OSSL_PARAM *tells(void *provider)
 /* OpenSSL casts each back to the type that goes with its number. */
 #define FUNCTION(f) ((void (*)(void))(f))
 
-int cinch_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
-                        const OSSL_DISPATCH **out, void **context)
+static int start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
+                 void **context)
 {
-    static char nothing;
     static const OSSL_DISPATCH functions[] = {
         {OSSL_FUNC_PROVIDER_QUERY_OPERATION, FUNCTION(query)},
         {OSSL_FUNC_PROVIDER_GET_PARAMS, FUNCTION(tell)},
@@ -78,7 +85,56 @@ int cinch_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
     (void)handle;
     (void)in;
     *out = functions;
-    /* It has no state, but NULL would mean that there is none. */
-    *context = &nothing;
+    *context = &state;
     return 1;
+}
+
+void cinch_provider_query(char query[static CINCH_PROVIDER_QUERY])
+{
+    (void)snprintf(query, CINCH_PROVIDER_QUERY, "cinch.accel=%d", number);
+}
+
+void cinch_provider_wish(char query[static CINCH_PROVIDER_QUERY], unsigned turn)
+{
+    (void)snprintf(query, CINCH_PROVIDER_QUERY, "?cinch.accel=%d,?cinch.turn=%u", number, turn);
+}
+
+int cinch_provider_is(const OSSL_PROVIDER *provider)
+{
+    return provider != NULL && OSSL_PROVIDER_get0_provider_ctx(provider) == &state;
+}
+
+/* The provider NAME, which is ours unless another libcinch was first. What is not ours is let go again. */
+static OSSL_PROVIDER *load_as(OSSL_LIB_CTX *context, const char *name)
+{
+    static int added; /* the number that was the last */
+
+    if (added < number && OSSL_PROVIDER_add_builtin(context, name, start) != 1)
+        return NULL;
+    added = number;
+    /* What OpenSSL loads by itself, where nothing else was asked for, has to stay. */
+    return OSSL_PROVIDER_try_load(context, name, 1);
+}
+
+int cinch_provider_load(OSSL_LIB_CTX *context)
+{
+    static OSSL_PROVIDER *loaded; /* to the end of the process */
+
+    for (; loaded == NULL && number <= MOST_COPIES; number++) {
+        char name[24] = CINCH_PROVIDER;
+
+        if (number > 1)
+            (void)snprintf(name, sizeof name, CINCH_PROVIDER ".%d", number);
+        (void)snprintf(cinch_provider_properties, sizeof cinch_provider_properties,
+                       "provider=%s,cinch.accel=%d", name, number);
+        OSSL_PROVIDER *found = load_as(context, name);
+        if (found == NULL)
+            return 0;
+        if (cinch_provider_is(found)) {
+            loaded = found;
+            return 1;
+        }
+        (void)OSSL_PROVIDER_unload(found);
+    }
+    return loaded != NULL;
 }

@@ -3,15 +3,32 @@
 #define CINCH_ACCEL_PROVIDER_H
 
 #include <openssl/core.h>
+#include <openssl/types.h>
 
+/* The name, or what it begins with: see below. */
 #define CINCH_PROVIDER "cinch"
-#define CINCH_PROVIDER_PROPERTIES "provider=" CINCH_PROVIDER ",cinch.accel=yes"
-/* Only a wish: a property that must be there would rule out all that we do not have. */
-#define CINCH_PROVIDER_QUERY "?cinch.accel=yes"
 
-/* cinch_provider_init is for OSSL_PROVIDER_add_builtin(). */
-int cinch_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
-                        const OSSL_DISPATCH **out, void **context);
+/*
+ * "provider=cinch,cinch.accel=1": what all of ours has, for the tables. Another libcinch in the process, linked
+ * into a plugin perhaps, is a provider with another number: what one shows is nothing to the other.
+ */
+extern char cinch_provider_properties[48];
+
+#define CINCH_PROVIDER_QUERY 64
+
+/*
+ * cinch_provider_query writes to QUERY what only ours fulfils; cinch_provider_wish what ours is preferred by, because
+ * a property that must be there would rule out all that we do not have. TURN makes it another question: OpenSSL
+ * remembers answers.
+ */
+void cinch_provider_query(char query[static CINCH_PROVIDER_QUERY]);
+void cinch_provider_wish(char query[static CINCH_PROVIDER_QUERY], unsigned turn);
+
+/* cinch_provider_load makes it known to CONTEXT, for good. 1, or 0: may be tried again. The caller has a lock. */
+int cinch_provider_load(OSSL_LIB_CTX *context);
+
+/* cinch_provider_is tells whether PROVIDER is the one of this libcinch. */
+int cinch_provider_is(const OSSL_PROVIDER *provider);
 
 /*
  * Between these two the calling thread's fetches find what the provider has; nobody else's ever do. They nest.

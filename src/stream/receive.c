@@ -1,7 +1,7 @@
 /* receive.c: how a read that may wait gets its bytes with as few calls to the system as can be. */
 #include "stream/stream.h"
 
-#include <sys/time.h>
+#include <sys/socket.h>
 
 /* The most receives that are not tried first. */
 #define WAIT_FIRST_MOST 63
@@ -9,13 +9,23 @@
 /* The limit for a receive that waits by itself; NO_LIMIT takes it away. */
 #define NO_LIMIT 0
 
+static int put_limit(const cinch_stream *stream, const struct timeval *limit)
+{
+    return setsockopt(stream->fd, SOL_SOCKET, SO_RCVTIMEO, limit, sizeof *limit) == 0;
+}
+
 static int set_limit(cinch_stream *stream, int milliseconds)
 {
     struct timeval limit = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000L};
+    socklen_t size = sizeof stream->limit_before;
 
     if (stream->recv_limit_ms == milliseconds)
         return 1;
-    if (setsockopt(stream->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0)
+    if (!stream->limit_is_ours &&
+        getsockopt(stream->fd, SOL_SOCKET, SO_RCVTIMEO, &stream->limit_before, &size) != 0)
+        return 0;
+    stream->limit_is_ours = 1;
+    if (!put_limit(stream, &limit))
         return 0;
     stream->recv_limit_ms = milliseconds;
     return 1;
@@ -23,7 +33,8 @@ static int set_limit(cinch_stream *stream, int milliseconds)
 
 void cinch_stream_give_back(cinch_stream *stream)
 {
-    (void)set_limit(stream, NO_LIMIT);
+    if (stream->limit_is_ours)
+        (void)put_limit(stream, &stream->limit_before);
     stream->own = 0;
 }
 

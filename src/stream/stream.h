@@ -7,6 +7,7 @@
 #include "stream/deadline.h"
 
 #include <cinch/stream.h>
+#include <sys/time.h>
 
 struct cinch_stream {
     cinch_conn *conn;
@@ -21,6 +22,8 @@ struct cinch_stream {
     int never_blocks;    /* the descriptor does not wait by itself */
     int was_interrupted; /* the last receive that waited by itself, by a signal */
     int recv_limit_ms;   /* SO_RCVTIMEO, as set here; 0: none */
+    int limit_is_ours;   /* it was set here; what it was before: */
+    struct timeval limit_before;
     cinch_timeouts timeouts;
     int64_t deadline;           /* of cinch_stream_deadline() */
     int64_t handshake_deadline; /* from its first step on */
@@ -77,7 +80,7 @@ cinch_status cinch_stream_receive(cinch_stream *stream, int flags, cinch_error *
 /* cinch_stream_send_broke explains that sending failed with errno NUMBER, and what the peer said. */
 cinch_status cinch_stream_send_broke(cinch_stream *stream, int number, cinch_error *err);
 
-/* cinch_stream_give_back makes the descriptor the caller's, without a limit for receiving. */
+/* cinch_stream_give_back makes the descriptor the caller's, with the limit for receiving that it had. */
 void cinch_stream_give_back(cinch_stream *stream);
 
 /* What a call waits for. It begins when there is something to wait for: most calls never ask the clock. */

@@ -108,7 +108,7 @@ static cinch_status put_nonblocking(cinch_stream *stream, cinch_parts *parts, si
         if (status == CINCH_WANT_READ) {
             status = cinch_stream_receive(stream, MSG_DONTWAIT, err);
             if (status != CINCH_OK)
-                return status;
+                return status == CINCH_WANT_READ && *taken > 0 ? CINCH_OK : status;
         }
     }
 }

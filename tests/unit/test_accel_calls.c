@@ -352,6 +352,28 @@ static void test_refused_record(void **state)
     ERR_clear_error();
 }
 
+/* A key in the middle of a message may be the one that it began with: its IV is used up. */
+static void test_key_in_the_middle(void **state)
+{
+    (void)state;
+    need_ours();
+    for (const char *rest = "Kk"; *rest != 0; rest++) {
+        story s = {0};
+
+        s.cipher = ours;
+        s.ctx = EVP_CIPHER_CTX_new();
+        for (const char *at = "EKIu"; *at != 0; at++)
+            assert_int_equal(one_call(&s, *at), 1);
+        assert_int_equal(one_call(&s, *rest), 1);
+        assert_int_equal(one_call(&s, 'u'), 0);
+        assert_int_equal(one_call(&s, 'f'), 0);
+        for (const char *at = "iauf"; *at != 0; at++)
+            assert_int_equal(one_call(&s, *at), 1);
+        EVP_CIPHER_CTX_free(s.ctx);
+        ERR_clear_error();
+    }
+}
+
 static void test_sizes_that_are_wrong(void **state)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -457,9 +479,10 @@ static void test_asked_for_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_story),     cmocka_unit_test(test_own_iv),
-        cmocka_unit_test(test_refused_record), cmocka_unit_test(test_sizes_that_are_wrong),
-        cmocka_unit_test(test_others),         cmocka_unit_test(test_asked_for_others),
+        cmocka_unit_test(test_same_story),           cmocka_unit_test(test_own_iv),
+        cmocka_unit_test(test_refused_record),       cmocka_unit_test(test_key_in_the_middle),
+        cmocka_unit_test(test_sizes_that_are_wrong), cmocka_unit_test(test_others),
+        cmocka_unit_test(test_asked_for_others),
     };
 
     return cmocka_run_group_tests_name("accel_calls", tests, set_up, tear_down);

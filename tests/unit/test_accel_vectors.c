@@ -199,6 +199,66 @@ static void test_manager(void **state)
     assert_memory_equal(cinch_imb_version, "libipsec-mb ", 12);
     test_paper(state);
 }
+
+/* ---- A library that is broken ---- */
+
+static void leaves_it_as_it_is(const struct gcm_key_data *key, struct gcm_context_data *context,
+                               uint8_t *out, const uint8_t *in, uint64_t size)
+{
+    (void)key;
+    (void)context;
+    memmove(out, in, size);
+}
+
+static void makes_no_tag(const struct gcm_key_data *key, struct gcm_context_data *context,
+                         uint8_t *tag, uint64_t size)
+{
+    (void)key;
+    (void)context;
+    memset(tag, 0, size);
+}
+
+static cinch_imb right;
+
+static void has_a_larger_key(const void *key, struct gcm_key_data *data)
+{
+    right.expand(key, data);
+    ((unsigned char *)data)[sizeof *data + 100] = 0;
+}
+
+static void has_a_larger_state(const struct gcm_key_data *key, struct gcm_context_data *context,
+                               const uint8_t *iv, const uint8_t *aad, uint64_t size)
+{
+    right.start(key, context, iv, aad, size);
+    ((unsigned char *)context)[sizeof *context] = 0;
+}
+
+static void test_broken(void **state)
+{
+    cinch_imb wrong[8];
+
+    (void)state;
+    if (!is_in_use())
+        skip();
+    for (int bits = 128; bits <= 256; bits += 128) {
+        right = bits == 128 ? cinch_imb_128 : cinch_imb_256;
+        for (int i = 0; i < 8; i++)
+            wrong[i] = right;
+        wrong[0].encrypt = leaves_it_as_it_is;
+        wrong[1].decrypt = leaves_it_as_it_is;
+        wrong[2].encrypt_end = makes_no_tag;
+        wrong[3].decrypt_end = makes_no_tag;
+        wrong[4].expand = has_a_larger_key;
+        wrong[5].start = has_a_larger_state;
+        wrong[6].seal = right.open;
+        wrong[7].open = right.seal;
+        for (int i = 0; i < 8; i++)
+            if (cinch_imb_computes(bits == 128 ? &wrong[i] : &cinch_imb_128,
+                                   bits == 128 ? &cinch_imb_256 : &wrong[i]))
+                fail_msg("number %d with %d bits went unnoticed", i, bits);
+        assert_int_equal(cinch_imb_computes(&cinch_imb_128, &cinch_imb_256), 1);
+    }
+}
 #endif
 
 int main(void)
@@ -206,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #ifdef CINCH_TEST_IMB
         cmocka_unit_test(test_manager),
+        cmocka_unit_test(test_broken),
 #endif
         cmocka_unit_test(test_wycheproof),
         cmocka_unit_test(test_paper),
