@@ -34,7 +34,7 @@ SERVER_PACKAGES = postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-mana
 LINT_PACKAGES = clang clang-tidy clang-format cppcheck python3 python3-dev git binutils
 FUZZ_PACKAGES = clang libclang-rt-dev
 # What Cinch is compared with, where this release of Debian has it.
-BENCH_PACKAGES = python3 gnuplot-nox
+BENCH_PACKAGES = python3 gnuplot-nox openssl ca-certificates
 OPTIONAL_BENCH_PACKAGES = python3-dev libgnutls28-dev libtls-dev libwolfssl-dev libmbedtls-dev golang-go
 # What makes a system in a folder.
 TRIXIE_PACKAGES = debootstrap util-linux git tar

@@ -11,6 +11,8 @@ static gnutls_datum_t session_data; /* the client's newest */
 static bool is_server;
 static bool resume;
 static bool tls13;
+static bool mutual;
+static bool plain;
 
 static const char *about(void)
 {
@@ -26,27 +28,37 @@ static void want(int code, const char *what)
         peer_die("%s: %s", what, gnutls_strerror(code));
 }
 
-static bool prepare(const peer_settings *settings)
+static void set_algorithms(peer_suite suite)
 {
+    static const char *const ciphers[] = {"AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305"};
     char text[160];
 
+    snprintf(text, sizeof text,
+             "NORMAL:-VERS-ALL:+VERS-TLS%s:-CIPHER-ALL:+%s:-GROUP-ALL:+GROUP-X25519%s",
+             tls13 ? "1.3" : "1.2", ciphers[suite],
+             tls13 ? "" : ":-KX-ALL:+ECDHE-RSA:+ECDHE-ECDSA");
+    want(gnutls_priority_init(&priority, text, NULL), text);
+}
+
+static bool prepare(const peer_settings *settings)
+{
     is_server = settings->server;
     resume = settings->resume;
+    mutual = settings->mutual;
+    plain = settings->plain;
     tls13 = settings->version == 13;
-    snprintf(text, sizeof text,
-             "NORMAL:-VERS-ALL:+VERS-TLS%s:-CIPHER-ALL:+AES-128-GCM:-GROUP-ALL:+GROUP-X25519%s",
-             tls13 ? "1.3" : "1.2", tls13 ? "" : ":-KX-ALL:+ECDHE-RSA:+ECDHE-ECDSA");
-    want(gnutls_priority_init(&priority, text, NULL), text);
+    if (!plain)
+        set_algorithms(settings->suite);
     want(gnutls_certificate_allocate_credentials(&credentials), "credentials");
-    if (is_server) {
+    if (settings->cert[0] != '\0')
         want(gnutls_certificate_set_x509_key_file(credentials, settings->cert, settings->key,
                                                   GNUTLS_X509_FMT_PEM),
              settings->cert);
-        want(gnutls_session_ticket_key_generate(&ticket_key), "ticket key");
-    } else {
+    if (!is_server || mutual)
         want(gnutls_certificate_set_x509_trust_file(credentials, settings->ca, GNUTLS_X509_FMT_PEM),
              settings->ca);
-    }
+    if (is_server && resume)
+        want(gnutls_session_ticket_key_generate(&ticket_key), "ticket key");
     return true;
 }
 
@@ -65,13 +77,18 @@ static void *open_conn(int fd)
     int code;
 
     /* Without a key it gives out none, but a client would ask, and remember. */
-    want(gnutls_init(&session, flags | (resume ? 0 : GNUTLS_NO_TICKETS)), "init");
-    want(gnutls_priority_set(session, priority), "priority");
+    want(gnutls_init(&session, flags | (resume || plain ? 0 : GNUTLS_NO_TICKETS)), "init");
+    want(plain ? gnutls_set_default_priority(session) : gnutls_priority_set(session, priority),
+         "priority");
     want(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials), "credentials");
     if (!is_server)
         prepare_client(session);
     else if (resume)
         want(gnutls_session_ticket_enable_server(session, &ticket_key), "tickets");
+    if (is_server && mutual) {
+        gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+        gnutls_session_set_verify_cert(session, NULL, 0);
+    }
     gnutls_transport_set_int(session, fd);
     do
         code = gnutls_handshake(session);
@@ -137,4 +154,22 @@ static void close_conn(void *conn)
     gnutls_deinit(conn);
 }
 
-const peer_library the_peer = {about, prepare, open_conn, read_some, write_all, agreed, close_conn};
+static void make_context(bool ready)
+{
+    gnutls_certificate_credentials_t fresh;
+    gnutls_session_t session;
+
+    want(gnutls_certificate_allocate_credentials(&fresh), "credentials");
+    want(gnutls_certificate_set_x509_system_trust(fresh), "trust");
+    if (ready) {
+        want(gnutls_init(&session, GNUTLS_CLIENT), "init");
+        want(gnutls_set_default_priority(session), "priority");
+        want(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, fresh), "credentials");
+        prepare_client(session);
+        gnutls_deinit(session);
+    }
+    gnutls_certificate_free_credentials(fresh);
+}
+
+const peer_library the_peer = {about,  prepare,    open_conn,    read_some, write_all,
+                               agreed, close_conn, make_context, true};

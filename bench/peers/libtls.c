@@ -1,10 +1,12 @@
 /* libtls.c: libtls of LibreSSL, or of LibreTLS over OpenSSL as Debian has it. */
 #include "peer.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <tls.h>
+#include <unistd.h>
 
 static struct tls_config *config;
 static struct tls *server;
@@ -24,6 +26,20 @@ static void want(int code, const char *what)
 }
 
 /* Its suites for TLS 1.3 cannot be chosen. Its sessions live in files, which is another work. */
+static void set_algorithms(const peer_settings *settings)
+{
+    static const char *const ciphers[] = {"ECDHE+AES128+AESGCM", "ECDHE+AES256+AESGCM",
+                                          "ECDHE+CHACHA20"};
+
+    want(tls_config_set_protocols(config, settings->version == 12 ? TLS_PROTOCOL_TLSv1_2
+                                                                  : TLS_PROTOCOL_TLSv1_3),
+         "version");
+    want(tls_config_set_ciphers(config,
+                                settings->version == 12 ? ciphers[settings->suite] : "secure"),
+         "ciphers");
+    want(tls_config_set_ecdhecurves(config, "X25519:P-256"), "curves");
+}
+
 static bool prepare(const peer_settings *settings)
 {
     if (settings->resume)
@@ -31,17 +47,16 @@ static bool prepare(const peer_settings *settings)
     config = tls_config_new();
     if (config == NULL)
         peer_die("no settings");
-    want(tls_config_set_protocols(config, settings->version == 12 ? TLS_PROTOCOL_TLSv1_2
-                                                                  : TLS_PROTOCOL_TLSv1_3),
-         "version");
-    want(tls_config_set_ciphers(config, settings->version == 12 ? "ECDHE+AES128+AESGCM" : "secure"),
-         "ciphers");
-    want(tls_config_set_ecdhecurves(config, "X25519:P-256"), "curves");
-    if (!settings->server) {
+    if (!settings->plain)
+        set_algorithms(settings);
+    if (settings->cert[0] != '\0')
+        want(tls_config_set_keypair_file(config, settings->cert, settings->key), settings->cert);
+    if (!settings->server || settings->mutual)
         want(tls_config_set_ca_file(config, settings->ca), settings->ca);
+    if (!settings->server)
         return true;
-    }
-    want(tls_config_set_keypair_file(config, settings->cert, settings->key), settings->cert);
+    if (settings->mutual)
+        tls_config_verify_client(config);
     server = tls_server();
     if (server == NULL || tls_configure(server, config) != 0)
         peer_die("no server");
@@ -111,4 +126,29 @@ static void close_conn(void *conn)
     tls_free(conn);
 }
 
-const peer_library the_peer = {about, prepare, open_conn, read_some, write_all, agreed, close_conn};
+/* What it needs once are the settings; OpenSSL's context belongs to the connection. */
+static void make_context(bool ready)
+{
+    struct tls *conn;
+    int fd;
+
+    config = tls_config_new();
+    if (config == NULL)
+        peer_die("no settings");
+    want(tls_config_set_ca_file(config, PEER_SYSTEM_TRUST), PEER_SYSTEM_TRUST);
+    conn = tls_client();
+    if (conn == NULL || tls_configure(conn, config) != 0)
+        peer_die("no client");
+    if (ready) {
+        fd = open("/dev/null", O_RDWR);
+        if (tls_connect_socket(conn, fd, "localhost") != 0)
+            peer_die("connection: %s", tls_error(conn));
+        close(fd);
+    }
+    tls_free(conn);
+    tls_config_free(config);
+}
+
+/* Connections of one server write to its error, so not from several threads. */
+const peer_library the_peer = {about,  prepare,    open_conn,    read_some, write_all,
+                               agreed, close_conn, make_context, false};

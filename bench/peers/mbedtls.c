@@ -20,7 +20,8 @@ typedef struct conn {
 static mbedtls_entropy_context entropy;
 static mbedtls_ctr_drbg_context random_bytes;
 static mbedtls_ssl_config config;
-static mbedtls_x509_crt certs;
+static mbedtls_x509_crt own;
+static mbedtls_x509_crt anchors;
 static mbedtls_pk_context key;
 static mbedtls_ssl_ticket_context tickets;
 static mbedtls_ssl_session session; /* the client's */
@@ -44,13 +45,42 @@ static void want(int code, const char *what)
     peer_die("%s: %s", what, text);
 }
 
-static void prepare_server(const peer_settings *settings)
+static void start_library(bool server)
 {
-    want(mbedtls_x509_crt_parse_file(&certs, settings->cert), settings->cert);
-    want(mbedtls_pk_parse_keyfile(&key, settings->key, NULL), settings->key);
-    want(mbedtls_ssl_conf_own_cert(&config, &certs, &key), "certificate");
-    if (!resume)
-        return;
+    mbedtls_entropy_init(&entropy);
+    mbedtls_ctr_drbg_init(&random_bytes);
+    mbedtls_ssl_config_init(&config);
+    mbedtls_x509_crt_init(&own);
+    mbedtls_x509_crt_init(&anchors);
+    mbedtls_pk_init(&key);
+    mbedtls_ssl_session_init(&session);
+    want(mbedtls_ctr_drbg_seed(&random_bytes, mbedtls_entropy_func, &entropy, NULL, 0), "random");
+    want(mbedtls_ssl_config_defaults(&config,
+                                     server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
+                                     MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT),
+         "settings");
+    mbedtls_ssl_conf_rng(&config, mbedtls_ctr_drbg_random, &random_bytes);
+}
+
+static void set_algorithms(peer_suite suite)
+{
+    static const int suites[][3] = {{MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+                                     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, 0},
+                                    {MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+                                     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, 0},
+                                    {MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+                                     MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, 0}};
+    static const mbedtls_ecp_group_id curves[] = {MBEDTLS_ECP_DP_CURVE25519,
+                                                  MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_NONE};
+
+    mbedtls_ssl_conf_ciphersuites(&config, suites[suite]);
+    mbedtls_ssl_conf_curves(&config, curves);
+    mbedtls_ssl_conf_session_tickets(&config, resume ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
+                                                     : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+}
+
+static void give_tickets(void)
+{
     mbedtls_ssl_ticket_init(&tickets);
     want(mbedtls_ssl_ticket_setup(&tickets, mbedtls_ctr_drbg_random, &random_bytes,
                                   MBEDTLS_CIPHER_AES_256_GCM, 86400),
@@ -62,38 +92,25 @@ static void prepare_server(const peer_settings *settings)
 /* The version that Debian 12 has knows TLS 1.2 only. */
 static bool prepare(const peer_settings *settings)
 {
-    static const int suites[] = {MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-                                 MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, 0};
-    static const mbedtls_ecp_group_id curves[] = {MBEDTLS_ECP_DP_CURVE25519,
-                                                  MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_NONE};
-
-    if (settings->version != 12)
+    if (settings->version == 13)
         return false;
     is_server = settings->server;
     resume = settings->resume;
-    mbedtls_entropy_init(&entropy);
-    mbedtls_ctr_drbg_init(&random_bytes);
-    mbedtls_ssl_config_init(&config);
-    mbedtls_x509_crt_init(&certs);
-    mbedtls_pk_init(&key);
-    mbedtls_ssl_session_init(&session);
-    want(mbedtls_ctr_drbg_seed(&random_bytes, mbedtls_entropy_func, &entropy, NULL, 0), "random");
-    want(mbedtls_ssl_config_defaults(&config,
-                                     is_server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
-                                     MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT),
-         "settings");
-    mbedtls_ssl_conf_rng(&config, mbedtls_ctr_drbg_random, &random_bytes);
-    mbedtls_ssl_conf_ciphersuites(&config, suites);
-    mbedtls_ssl_conf_curves(&config, curves);
-    mbedtls_ssl_conf_session_tickets(&config, resume ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
-                                                     : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
-    if (is_server) {
-        prepare_server(settings);
-        return true;
+    start_library(is_server);
+    if (!settings->plain)
+        set_algorithms(settings->suite);
+    if (settings->cert[0] != '\0') {
+        want(mbedtls_x509_crt_parse_file(&own, settings->cert), settings->cert);
+        want(mbedtls_pk_parse_keyfile(&key, settings->key, NULL), settings->key);
+        want(mbedtls_ssl_conf_own_cert(&config, &own, &key), "certificate");
     }
-    want(mbedtls_x509_crt_parse_file(&certs, settings->ca), settings->ca);
-    mbedtls_ssl_conf_ca_chain(&config, &certs, NULL);
-    mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    if (!is_server || settings->mutual) {
+        want(mbedtls_x509_crt_parse_file(&anchors, settings->ca), settings->ca);
+        mbedtls_ssl_conf_ca_chain(&config, &anchors, NULL);
+        mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    }
+    if (is_server && resume)
+        give_tickets();
     return true;
 }
 
@@ -176,4 +193,31 @@ static void close_conn(void *it)
     free(c);
 }
 
-const peer_library the_peer = {about, prepare, open_conn, read_some, write_all, agreed, close_conn};
+/* It leaves out what it cannot read, and counts it. */
+static void make_context(bool ready)
+{
+    mbedtls_ssl_context ssl;
+
+    start_library(false);
+    want(mbedtls_x509_crt_parse_file(&anchors, PEER_SYSTEM_TRUST), PEER_SYSTEM_TRUST);
+    mbedtls_ssl_conf_ca_chain(&config, &anchors, NULL);
+    if (ready) {
+        mbedtls_ssl_init(&ssl);
+        want(mbedtls_ssl_setup(&ssl, &config), "connection");
+        want(mbedtls_ssl_set_hostname(&ssl, "localhost"), "host name");
+        mbedtls_ssl_free(&ssl);
+    }
+    mbedtls_x509_crt_free(&anchors);
+    mbedtls_ssl_config_free(&config);
+    mbedtls_ctr_drbg_free(&random_bytes);
+    mbedtls_entropy_free(&entropy);
+}
+
+#if defined(MBEDTLS_THREADING_C)
+#define FOR_THREADS true
+#else
+#define FOR_THREADS false
+#endif
+
+const peer_library the_peer = {about,  prepare,    open_conn,    read_some,  write_all,
+                               agreed, close_conn, make_context, FOR_THREADS};

@@ -37,36 +37,64 @@ static void want(long ok, const char *what)
         die(what);
 }
 
-static bool prepare(const peer_settings *settings)
+static void set_algorithms(const peer_settings *settings)
 {
+    static const char *const ciphers[] = {"ECDHE+AES128+AESGCM", "ECDHE+AES256+AESGCM",
+                                          "ECDHE+CHACHA20"};
+    static const char *const suites[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+                                         "TLS_CHACHA20_POLY1305_SHA256"};
     int version = settings->version == 12 ? TLS1_2_VERSION : TLS1_3_VERSION;
 
-    is_server = settings->server;
-    context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
-    if (context == NULL)
-        die("no context");
     want(SSL_CTX_set_min_proto_version(context, version), "version");
     want(SSL_CTX_set_max_proto_version(context, version), "version");
-    want(SSL_CTX_set_cipher_list(context, "ECDHE+AES128+AESGCM"), "ciphers");
-    want(SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256"), "suites");
+    want(SSL_CTX_set_cipher_list(context, ciphers[settings->suite]), "ciphers");
+    want(SSL_CTX_set_ciphersuites(context, suites[settings->suite]), "suites");
     want(SSL_CTX_set1_groups_list(context, "X25519:P-256"), "groups");
-    if (is_server) {
-        want(SSL_CTX_use_certificate_chain_file(context, settings->cert), settings->cert);
-        want(SSL_CTX_use_PrivateKey_file(context, settings->key, SSL_FILETYPE_PEM), settings->key);
-        if (!settings->resume) {
-            SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-            SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-            want(SSL_CTX_set_num_tickets(context, 0), "tickets");
-        }
-        return true;
+}
+
+static void set_sessions(const peer_settings *settings)
+{
+    if (settings->server && !settings->resume) {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+        SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+        want(SSL_CTX_set_num_tickets(context, 0), "tickets");
     }
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    want(SSL_CTX_load_verify_locations(context, settings->ca, NULL), settings->ca);
-    if (settings->resume) {
+    if (!settings->server && settings->resume) {
         SSL_CTX_set_session_cache_mode(context,
                                        SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
         SSL_CTX_sess_set_new_cb(context, keep);
     }
+}
+
+static void set_identity(const peer_settings *settings)
+{
+    want(SSL_CTX_use_certificate_chain_file(context, settings->cert), settings->cert);
+    want(SSL_CTX_use_PrivateKey_file(context, settings->key, SSL_FILETYPE_PEM), settings->key);
+}
+
+static void set_trust(const peer_settings *settings)
+{
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (is_server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                       NULL);
+    want(SSL_CTX_load_verify_locations(context, settings->ca, NULL), settings->ca);
+    if (is_server)
+        SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(settings->ca));
+}
+
+static bool prepare(const peer_settings *settings)
+{
+    is_server = settings->server;
+    context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
+    if (context == NULL)
+        die("no context");
+    if (!settings->plain) {
+        set_algorithms(settings);
+        set_sessions(settings);
+    }
+    if (settings->cert[0] != '\0')
+        set_identity(settings);
+    if (!is_server || settings->mutual)
+        set_trust(settings);
     return true;
 }
 
@@ -120,4 +148,20 @@ static void close_conn(void *conn)
     SSL_free(conn);
 }
 
-const peer_library the_peer = {about, prepare, open_conn, read_some, write_all, agreed, close_conn};
+static void make_context(bool ready)
+{
+    SSL_CTX *fresh = SSL_CTX_new(TLS_client_method());
+
+    want(fresh != NULL && SSL_CTX_set_default_verify_paths(fresh) == 1, "context");
+    SSL_CTX_set_verify(fresh, SSL_VERIFY_PEER, NULL);
+    if (ready) {
+        SSL *ssl = SSL_new(fresh);
+
+        want(ssl != NULL && SSL_set1_host(ssl, "localhost") == 1, "connection");
+        SSL_free(ssl);
+    }
+    SSL_CTX_free(fresh);
+}
+
+const peer_library the_peer = {about,  prepare,    open_conn,    read_some, write_all,
+                               agreed, close_conn, make_context, true};

@@ -1,5 +1,6 @@
 """python.py: Python's ssl, its own or the one on libcinch. The work is that of ../peer.c, byte for byte."""
 
+import asyncio
 import json
 import resource
 import socket
@@ -9,10 +10,14 @@ import time
 
 import _ssl
 
-WARM, COUNT, LAST = b"w", b"+", b"."
-WARM_BYTES, LOOK_BYTES, LEAST_SPACE = 4 << 20, 64 << 10, 16 << 10
+import streams
+from streams import COUNT, LAST, LEAST_SPACE, LOOK_BYTES, WARM, WARM_BYTES
+
 TRIP_BYTES, WARM_TRIPS = 64, 200
 WARM_IDLE, IDLE = 50, 400
+CONTEXTS = 200
+CIPHERS = {"aes128": "ECDHE+AES128+AESGCM", "aes256": "ECDHE+AES256+AESGCM", "chacha": "ECDHE+CHACHA20"}
+NOT_POSSIBLE = 3
 
 
 class Tally:
@@ -20,7 +25,7 @@ class Tally:
 
     def __init__(self):
         self.agreed = ""
-        self.memory = 0
+        self.memory = self.first = 0
         self.start()
 
     def start(self):
@@ -38,29 +43,44 @@ class Tally:
         return self.wall + time.monotonic() >= seconds
 
 
+def make_context(server, work, directory, key):
+    trust, name = f"{directory}/{key}-ca.pem", key if server else f"client-{key}"
+    if server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    else:
+        context = ssl.create_default_context(cafile=trust)
+    if server or work == "mutual":
+        context.load_cert_chain(f"{directory}/{name}.crt", f"{directory}/{name}.key")
+    if server and work == "mutual":
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(trust)
+    return context
+
+
 class End:
-    def __init__(self, role, work, version, directory, key, seconds, size, port=None):
+    def __init__(self, role, work, version, suite, key, directory, seconds, number, port=None):
         self.server, self.work = role == "server", work
-        self.seconds, self.size = float(seconds), int(size)
+        self.seconds, self.size = float(seconds), int(number)
         self.session = None
         self.tally = Tally()
-        version = ssl.TLSVersion.TLSv1_2 if version == "1.2" else ssl.TLSVersion.TLSv1_3
-        if self.server:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(f"{directory}/{key}.crt", f"{directory}/{key}.key")
-        else:
-            self.context = ssl.create_default_context(cafile=f"{directory}/ca.pem")
-        self.context.minimum_version = self.context.maximum_version = version
-        self.context.set_ciphers("ECDHE+AES128+AESGCM")
-        if work != "resumed":
-            self.context.options |= ssl.OP_NO_TICKET
-            if self.server:
-                self.context.num_tickets = 0
+        self.context = make_context(self.server, work, directory, key)
+        if work != "default":
+            self.set_algorithms(version, suite)
         if self.server:
             self.listener = socket.create_server(("127.0.0.1", 0))
             print(self.listener.getsockname()[1], flush=True)
         else:
             self.address = "127.0.0.1", int(port)
+
+    def set_algorithms(self, version, suite):
+        """Those of TLS 1.3 cannot be chosen."""
+        version = ssl.TLSVersion.TLSv1_2 if version == "1.2" else ssl.TLSVersion.TLSv1_3
+        self.context.minimum_version = self.context.maximum_version = version
+        self.context.set_ciphers(CIPHERS[suite])
+        if self.work != "resumed":
+            self.context.options |= ssl.OP_NO_TICKET
+            if self.server:
+                self.context.num_tickets = 0
 
     def open(self):
         if self.server:
@@ -174,23 +194,24 @@ class End:
         self.tally.count += 1
         self.tally.stop()
 
-
     def hold(self):
-        open_ones = []
+        open_ones, data = [], bytes(self.size)
         self.tally.start()
         for number in range(IDLE):
             if number == WARM_IDLE:
                 before = resident()
             tls = self.open()
             if not self.server:
-                tls.sendall(COUNT)
-            read(tls, 1)
+                tls.sendall(data)
+            read(tls, self.size)
             if self.server:
-                tls.sendall(COUNT)
+                tls.sendall(data)
             open_ones.append(tls)
         self.tally.memory = (resident() - before) / (IDLE - WARM_IDLE)
         self.tally.count = IDLE
         self.tally.stop()
+        if not self.server:
+            self.check(open_ones[0], False)
         for tls in open_ones:
             (read_end if self.server else end)(tls)
 
@@ -242,15 +263,45 @@ def about():
     return f"Python {sys.version.split()[0]}, ssl {which}, {ssl.OPENSSL_VERSION}"
 
 
-def main():
-    this = End(*sys.argv[1:])
-    kind = this.work if this.work in ("bulk", "trips") else "handshakes"
-    if this.work == "idle":
+def make_contexts(ready):
+    """The first one in this process, and later ones; READY: each with a connection that could begin."""
+    def make():
+        context = ssl.create_default_context()
+        if ready:
+            context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+    tally = Tally()
+    make()
+    tally.stop()
+    tally.first = tally.cpu
+    tally.start()
+    while tally.count < CONTEXTS and (tally.count < 5 or not tally.over(0.5)):
+        make()
+        tally.count += 1
+    tally.stop()
+    return tally
+
+
+def run(this):
+    kinds = {"bulk": "bulk", "trips": "trips", "streams": "streams", "idle": "idle"}
+    kind = kinds.get(this.work, "handshakes")
+    if kind == "idle":
         this.hold()
+    elif kind == "streams":
+        asyncio.run((streams.serve if this.server else streams.connect)(this))
     else:
         getattr(this, ("serve_" if this.server else "connect_") + kind)()
-    print(json.dumps({"about": about(), "agreed": this.tally.agreed, "count": this.tally.count,
-                      "seconds": this.tally.wall, "cpu": this.tally.cpu, "memory": this.tally.memory}))
+    return this.tally
+
+
+def main():
+    if len(sys.argv) == 2:
+        tally = make_contexts(sys.argv[1] == "ready")
+    elif sys.argv[2] in ("threads", "processes"):
+        sys.exit(NOT_POSSIBLE)
+    else:
+        tally = run(End(*sys.argv[1:]))
+    print(json.dumps({"about": about(), "agreed": tally.agreed, "count": tally.count,
+                      "seconds": tally.wall, "cpu": tally.cpu, "memory": tally.memory, "first": tally.first}))
 
 
 main()

@@ -61,4 +61,5 @@ static void close_conn(void *conn)
     free(conn);
 }
 
-const peer_library the_peer = {about, prepare, open_conn, read_some, write_all, agreed, close_conn};
+const peer_library the_peer = {about,  prepare,    open_conn, read_some, write_all,
+                               agreed, close_conn, NULL,      false};

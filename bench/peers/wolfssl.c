@@ -10,6 +10,7 @@ static WOLFSSL_SESSION *session; /* the client's newest */
 static bool is_server;
 static bool resume;
 static bool tls13;
+static bool plain;
 
 static const char *about(void)
 {
@@ -35,35 +36,51 @@ static _Noreturn void die(WOLFSSL *ssl, const char *what)
 
 static WOLFSSL_METHOD *method(void)
 {
+    if (plain)
+        return is_server ? wolfTLS_server_method() : wolfTLS_client_method();
     if (tls13)
         return is_server ? wolfTLSv1_3_server_method() : wolfTLSv1_3_client_method();
     return is_server ? wolfTLSv1_2_server_method() : wolfTLSv1_2_client_method();
+}
+
+static const char *suite(const peer_settings *settings)
+{
+    static const char *const names[][3] = {
+        {"TLS13-AES128-GCM-SHA256", "TLS13-AES256-GCM-SHA384", "TLS13-CHACHA20-POLY1305-SHA256"},
+        {"ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",
+         "ECDHE-RSA-CHACHA20-POLY1305"},
+        {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+         "ECDHE-ECDSA-CHACHA20-POLY1305"}};
+
+    return names[tls13 ? 0 : settings->rsa ? 1 : 2][settings->suite];
 }
 
 static bool prepare(const peer_settings *settings)
 {
     is_server = settings->server;
     resume = settings->resume;
+    plain = settings->plain;
     tls13 = settings->version == 13;
     want(wolfSSL_Init(), "init");
     context = wolfSSL_CTX_new(method());
     if (context == NULL)
         peer_die("no context");
-    want(wolfSSL_CTX_set_cipher_list(context, tls13           ? "TLS13-AES128-GCM-SHA256"
-                                              : settings->rsa ? "ECDHE-RSA-AES128-GCM-SHA256"
-                                                              : "ECDHE-ECDSA-AES128-GCM-SHA256"),
-         "suites");
-    if (is_server) {
+    if (!plain)
+        want(wolfSSL_CTX_set_cipher_list(context, suite(settings)), "suites");
+    if (settings->cert[0] != '\0') {
         want(wolfSSL_CTX_use_certificate_chain_file(context, settings->cert), settings->cert);
         want(wolfSSL_CTX_use_PrivateKey_file(context, settings->key, WOLFSSL_FILETYPE_PEM),
              settings->key);
-    } else {
-        want(wolfSSL_CTX_load_verify_locations(context, settings->ca, NULL), settings->ca);
-        wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_PEER, NULL);
-        if (resume)
-            want(wolfSSL_CTX_UseSessionTicket(context), "tickets");
     }
-    if (!resume)
+    if (!is_server || settings->mutual) {
+        want(wolfSSL_CTX_load_verify_locations(context, settings->ca, NULL), settings->ca);
+        wolfSSL_CTX_set_verify(
+            context, WOLFSSL_VERIFY_PEER | (is_server ? WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+            NULL);
+    }
+    if (!is_server && resume)
+        want(wolfSSL_CTX_UseSessionTicket(context), "tickets");
+    if (!resume && !plain)
         (void)wolfSSL_CTX_set_session_cache_mode(context, WOLFSSL_SESS_CACHE_OFF);
     return true;
 }
@@ -72,6 +89,8 @@ static void prepare_client(WOLFSSL *ssl)
 {
     want(wolfSSL_UseSNI(ssl, WOLFSSL_SNI_HOST_NAME, "localhost", 9), "server name");
     want(wolfSSL_check_domain_name(ssl, "localhost"), "host name");
+    if (plain)
+        return;
     want(wolfSSL_UseSupportedCurve(ssl, WOLFSSL_ECC_X25519), "curve");
     if (!tls13)
         want(wolfSSL_UseSupportedCurve(ssl, WOLFSSL_ECC_SECP256R1), "curve");
@@ -90,7 +109,7 @@ static void *open_conn(int fd)
     want(wolfSSL_set_fd(ssl, fd), "socket");
     if (!is_server)
         prepare_client(ssl);
-    else if (!resume && tls13 && wolfSSL_no_ticket_TLSv13(ssl) != 0)
+    else if (!resume && tls13 && !plain && wolfSSL_no_ticket_TLSv13(ssl) != 0)
         die(ssl, "tickets");
     if ((is_server ? wolfSSL_accept(ssl) : wolfSSL_connect(ssl)) != WOLFSSL_SUCCESS)
         die(ssl, "handshake");
@@ -131,4 +150,25 @@ static void close_conn(void *conn)
     wolfSSL_free(conn);
 }
 
-const peer_library the_peer = {about, prepare, open_conn, read_some, write_all, agreed, close_conn};
+static void make_context(bool ready)
+{
+    WOLFSSL *ssl;
+
+    want(wolfSSL_Init(), "init");
+    context = wolfSSL_CTX_new(wolfTLS_client_method());
+    if (context == NULL)
+        peer_die("no context");
+    want(wolfSSL_CTX_load_system_CA_certs(context), "trust");
+    wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_PEER, NULL);
+    if (ready) {
+        ssl = wolfSSL_new(context);
+        if (ssl == NULL)
+            peer_die("no connection");
+        want(wolfSSL_check_domain_name(ssl, "localhost"), "host name");
+        wolfSSL_free(ssl);
+    }
+    wolfSSL_CTX_free(context);
+}
+
+const peer_library the_peer = {about,  prepare,    open_conn,    read_some, write_all,
+                               agreed, close_conn, make_context, true};

@@ -18,8 +18,8 @@ CHUNK = 1 << 18
 
 def contexts(directory, key, version):
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(directory / f"{key}.pem", directory / f"{key}.key")
-    client = ssl.create_default_context(cafile=directory / f"{key}-root.pem")
+    server.load_cert_chain(directory / f"{key}.crt", directory / f"{key}.key")
+    client = ssl.create_default_context(cafile=directory / f"{key}-ca.pem")
     for context in (server, client):
         context.minimum_version = context.maximum_version = version
     # The same work for both: one suite.

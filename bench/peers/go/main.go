@@ -4,6 +4,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -31,7 +32,7 @@ type job struct {
 	server   bool
 	work     string
 	seconds  time.Duration
-	size     int
+	number   int
 	config   *tls.Config
 	listener net.Listener
 	address  string
@@ -45,6 +46,7 @@ type tally struct {
 	before time.Duration
 	agreed string
 	memory float64
+	first  time.Duration
 }
 
 func must(err error) {
@@ -87,9 +89,21 @@ func (t *tally) check(conn *tls.Conn, resumed bool) {
 }
 
 func (j *job) open() *tls.Conn {
+	conn := j.openUnlessOver()
+	if conn == nil {
+		must(fmt.Errorf("no connection"))
+	}
+	return conn
+}
+
+/* Nil if the listener was shut down. */
+func (j *job) openUnlessOver() *tls.Conn {
 	var conn *tls.Conn
 	if j.server {
 		raw, err := j.listener.Accept()
+		if errors.Is(err, syscall.EINVAL) {
+			return nil
+		}
 		must(err)
 		conn = tls.Server(raw, j.config)
 	} else {
@@ -146,7 +160,7 @@ func readBulk(conn *tls.Conn, space []byte) uint64 {
 func (j *job) bulk(t *tally) {
 	conn := j.open()
 	if j.server {
-		data := make([]byte, j.size)
+		data := make([]byte, j.number)
 		j.writeBulk(conn, data, warmBytes, nil)
 		write(conn, []byte{warm})
 		read(conn, make([]byte, 1))
@@ -156,7 +170,7 @@ func (j *job) bulk(t *tally) {
 		readEnd(conn)
 		t.stop()
 	} else {
-		size := j.size
+		size := j.number
 		if size < leastSpace {
 			size = leastSpace
 		}
@@ -264,7 +278,7 @@ func resident() float64 {
 func (j *job) hold(t *tally) {
 	conns := make([]*tls.Conn, idle)
 	before := 0.0
-	data := []byte{count}
+	data := make([]byte, j.number)
 	t.restart()
 	for i := range conns {
 		if i == warmIdle {
@@ -282,6 +296,9 @@ func (j *job) hold(t *tally) {
 	t.memory = (resident() - before) / (idle - warmIdle)
 	t.count = idle
 	t.stop()
+	if !j.server {
+		t.check(conns[0], false)
+	}
 	for _, conn := range conns {
 		if j.server {
 			readEnd(conn)
@@ -290,59 +307,108 @@ func (j *job) hold(t *tally) {
 	}
 }
 
-func (j *job) prepare(version, dir, key string) {
-	j.config = &tls.Config{
-		MinVersion:       tls.VersionTLS13,
-		CipherSuites:     []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256},
-		CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256},
+func (j *job) prepare(version, suite, key, dir string) {
+	j.config = &tls.Config{}
+	if j.work != "default" {
+		j.setAlgorithms(version, suite)
+		j.config.SessionTicketsDisabled = j.work != "resumed"
+		j.config.ClientSessionCache = tls.NewLRUClientSessionCache(8)
 	}
+	pem, err := os.ReadFile(dir + "/" + key + "-ca.pem")
+	must(err)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	name := "/client-" + key
+	if j.server {
+		name = "/" + key
+	}
+	if j.server || j.work == "mutual" {
+		pair, err := tls.LoadX509KeyPair(dir+name+".crt", dir+name+".key")
+		must(err)
+		j.config.Certificates = []tls.Certificate{pair}
+	}
+	if !j.server {
+		j.config.RootCAs = pool
+		j.config.ServerName = "localhost"
+	} else if j.work == "mutual" {
+		j.config.ClientCAs = pool
+		j.config.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+}
+
+/* Those of TLS 1.3 cannot be chosen. */
+func (j *job) setAlgorithms(version, suite string) {
+	j.config.MinVersion = tls.VersionTLS13
 	if version == "1.2" {
 		j.config.MinVersion, j.config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
 	}
-	j.config.SessionTicketsDisabled = j.work != "resumed"
-	if j.server {
-		pair, err := tls.LoadX509KeyPair(dir+"/"+key+".crt", dir+"/"+key+".key")
+	j.config.CipherSuites = map[string][]uint16{
+		"aes128": {tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256},
+		"aes256": {tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384},
+		"chacha": {tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305},
+	}[suite]
+	j.config.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256}
+}
+
+/* One of the processes of crew.go has a listener already. */
+func (j *job) listen() {
+	var err error
+	if os.Getenv(inherited) != "" {
+		j.listener, err = net.FileListener(os.NewFile(3, "listener"))
 		must(err)
-		j.config.Certificates = []tls.Certificate{pair}
-		j.listener, err = net.Listen("tcp", "127.0.0.1:0")
-		must(err)
-		fmt.Println(j.listener.Addr().(*net.TCPAddr).Port)
 		return
 	}
-	pem, err := os.ReadFile(dir + "/ca.pem")
+	j.listener, err = net.Listen("tcp", "127.0.0.1:0")
 	must(err)
-	j.config.RootCAs = x509.NewCertPool()
-	j.config.RootCAs.AppendCertsFromPEM(pem)
-	j.config.ServerName = "localhost"
-	j.config.ClientSessionCache = tls.NewLRUClientSessionCache(8)
+	fmt.Println(j.listener.Addr().(*net.TCPAddr).Port)
+}
+
+func (t *tally) print() {
+	fmt.Printf("{\"about\": \"%s crypto/tls\", \"agreed\": \"%s\", \"count\": %d, \"seconds\": %.9f, \"cpu\": %.9f, "+
+		"\"memory\": %.0f, \"first\": %.9f}\n",
+		runtime.Version(), t.agreed, t.count, t.wall.Seconds(), t.cpu.Seconds(), t.memory, t.first.Seconds())
+}
+
+func (j *job) run(t *tally) {
+	switch j.work {
+	case "bulk":
+		j.bulk(t)
+	case "trips":
+		j.trips(t)
+	case "idle":
+		j.hold(t)
+	case "threads", "processes":
+		j.crew(t)
+	case "full", "resumed", "default", "mutual":
+		j.handshakes(t)
+	default:
+		must(fmt.Errorf("there is no work %s", j.work))
+	}
 }
 
 func main() {
-	if len(os.Args) < 8 {
-		must(fmt.Errorf("usage: server|client WORK VERSION DIR KEY SECONDS SIZE [PORT]"))
+	t := tally{}
+	if len(os.Args) == 2 {
+		makeContexts(os.Args[1] == "ready", &t)
+		t.print()
+		return
+	}
+	if len(os.Args) < 9 {
+		must(fmt.Errorf("usage: server|client WORK VERSION SUITE KEY DIR SECONDS NUMBER [PORT]; context|ready"))
 	}
 	args := os.Args[1:]
-	seconds, err := strconv.ParseFloat(args[5], 64)
+	seconds, err := strconv.ParseFloat(args[6], 64)
 	must(err)
-	size, err := strconv.Atoi(args[6])
+	number, err := strconv.Atoi(args[7])
 	must(err)
-	j := job{server: args[0] == "server", work: args[1], size: size,
+	j := job{server: args[0] == "server", work: args[1], number: number,
 		seconds: time.Duration(seconds * float64(time.Second))}
-	if !j.server {
-		j.address = "127.0.0.1:" + args[7]
+	j.prepare(args[2], args[3], args[4], args[5])
+	if j.server {
+		j.listen()
+	} else {
+		j.address = "127.0.0.1:" + args[8]
 	}
-	j.prepare(args[2], args[3], args[4])
-	t := tally{}
-	switch j.work {
-	case "bulk":
-		j.bulk(&t)
-	case "trips":
-		j.trips(&t)
-	case "idle":
-		j.hold(&t)
-	default:
-		j.handshakes(&t)
-	}
-	fmt.Printf("{\"about\": \"%s crypto/tls\", \"agreed\": \"%s\", \"count\": %d, \"seconds\": %.9f, \"cpu\": %.9f, \"memory\": %.0f}\n",
-		runtime.Version(), t.agreed, t.count, t.wall.Seconds(), t.cpu.Seconds(), t.memory)
+	j.run(&t)
+	t.print()
 }
