@@ -300,13 +300,13 @@ static SSL_CTX *make_with_ours(const SSL_METHOD *method, int keys, int ciphers)
     return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
 }
 
-SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method, int has_key)
+SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method, int reads)
 {
     int keys = has_keys(), ciphers = has_ciphers();
 
     if (!keys && !ciphers)
         return SSL_CTX_new_ex(cinch_library_context(), NULL, method);
-    OSSL_LIB_CTX *own = has_key || !keys ? NULL : cinch_own_context();
+    OSSL_LIB_CTX *own = keys && reads ? cinch_own_context() : NULL;
     if (own == NULL)
         return make_with_ours(method, keys, ciphers);
     SSL_CTX *small = SSL_CTX_new_ex(own, NULL, method);

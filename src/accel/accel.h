@@ -13,10 +13,10 @@
 
 /*
  * cinch_accel_ssl_ctx is SSL_CTX_new_ex() for METHOD in our library context, accelerated if that helps and is
- * allowed. HAS_KEY tells whether private keys will be used with it, which may be anywhere; without, it may be in a
- * smaller library context (own.h). NULL when memory runs out, not always with a reason in the queue.
+ * allowed. If it READS certificates, and nothing is lost by it, it is in a smaller library context (own.h). NULL when
+ * memory runs out, not always with a reason in the queue.
  */
-SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method, int has_key);
+SSL_CTX *cinch_accel_ssl_ctx(const SSL_METHOD *method, int reads);
 
 /* cinch_accel_name is "libipsec-mb 1.3.0" if that is what protects the records of SSL, else "". */
 const char *cinch_accel_name(const SSL *ssl);

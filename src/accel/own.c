@@ -1,4 +1,4 @@
-/* own.c: the library context of clients without a key: the default provider's implementations, a selection of them. */
+/* own.c: the library context of connections: the default provider's implementations, a selection of them. */
 #include "accel/own.h"
 
 #include "accel/ciphers.h"

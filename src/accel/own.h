@@ -1,7 +1,7 @@
 /*
- * own.h: a library context of our own for clients without a key. OpenSSL 3.0 walks through all that a context has for
- * each certificate it reads; this one has only what such a client can need, so that reading takes half the time.
- * docs/internals/accel.md says why nobody else gets it.
+ * own.h: a library context of our own for connections. OpenSSL 3.0 walks through all that a context has for each
+ * certificate it reads; this one has only what a connection can need, so that reading takes half the time.
+ * docs/internals/accel.md says when it is used.
  */
 #ifndef CINCH_ACCEL_OWN_H
 #define CINCH_ACCEL_OWN_H

@@ -126,9 +126,8 @@ cinch_status cinch_settings_install(const cinch_settings *settings,
 static SSL_CTX *make(const cinch_settings *settings, const unsigned char session_digest[32],
                      cinch_error *err)
 {
-    SSL_CTX *ctx =
-        cinch_accel_ssl_ctx(settings->is_server ? TLS_server_method() : TLS_client_method(),
-                            settings->is_server || settings->identity != NULL);
+    SSL_CTX *ctx = cinch_accel_ssl_ctx(
+        settings->is_server ? TLS_server_method() : TLS_client_method(), !cinch_psk_only(settings));
 
     if (ctx == NULL) {
         (void)cinch_fail_crypto(err, "making an SSL_CTX");

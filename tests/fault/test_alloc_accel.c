@@ -54,7 +54,7 @@ static const char *run_cipher(void *arg, bool *complete)
 
 static const char *run_ssl_ctx(void *arg, bool *complete)
 {
-    SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_server_method(), 1);
+    SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_server_method(), 0);
 
     (void)arg;
     *complete = ctx != NULL;

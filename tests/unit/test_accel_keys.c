@@ -376,7 +376,7 @@ static void test_libssl_finds_it(void **state)
     (void)state;
     need_ours();
     assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
-    SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method(), 1);
+    SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method(), 0);
     assert_non_null(ctx);
     assert_string_equal(whose_wish(), "cinch");
     assert_int_equal(pthread_create(&thread, NULL, whose_in_a_thread, &found), 0);

@@ -94,7 +94,7 @@ static int with_callback(void)
 {
     if (CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, look_around, NULL, NULL) < 0)
         return 1;
-    SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method(), 1);
+    SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method(), 0);
     SSL_CTX_free(ctx);
     if (ctx == NULL || calls == 0)
         return 2;
@@ -136,7 +136,7 @@ static int walk(void)
 
 static int with_curious_ones(void)
 {
-    SSL_CTX_free(cinch_accel_ssl_ctx(TLS_client_method(), 1));
+    SSL_CTX_free(cinch_accel_ssl_ctx(TLS_client_method(), 0));
     if (!walk())
         return 1;
     for (int i = 0; i < 2000; i++) {
@@ -148,7 +148,7 @@ static int with_curious_ones(void)
         see_cipher(cipher, NULL);
         EVP_CIPHER_free(cipher);
     }
-    SSL_CTX_free(cinch_accel_ssl_ctx(TLS_client_method(), 1));
+    SSL_CTX_free(cinch_accel_ssl_ctx(TLS_client_method(), 0));
     return !walk() || !cipher_is_of("default") || !keys_are_of("default") ? 2 : 0;
 }
 
@@ -174,7 +174,7 @@ static int after_forgetting(void)
         cinch_accel_wish(query);
         EVP_KDF_free(EVP_KDF_fetch(NULL, i == 1 ? "TLS1-PRF" : "TLS13-KDF", query));
         EVP_CIPHER_free(EVP_CIPHER_fetch(NULL, "AES-128-GCM", query));
-        SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method(), 1);
+        SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method(), 0);
         SSL_CTX_free(ctx);
         if (ctx == NULL || !has_keys())
             return 2;
@@ -196,9 +196,9 @@ static void the_next_ssl_ctx_has_ours_again(void **state)
 
 static int after_cleanup(void)
 {
-    SSL_CTX_free(cinch_accel_ssl_ctx(TLS_client_method(), 1));
+    SSL_CTX_free(cinch_accel_ssl_ctx(TLS_client_method(), 0));
     OPENSSL_cleanup();
-    return cinch_accel_ssl_ctx(TLS_client_method(), 1) != NULL || has_keys();
+    return cinch_accel_ssl_ctx(TLS_client_method(), 0) != NULL || has_keys();
 }
 
 static void nothing_is_made_after_openssl_ended(void **state)
@@ -311,7 +311,7 @@ static int configure(const char *sections)
         return 0;
     ok = write(file, sections, strlen(sections)) == (ssize_t)strlen(sections) && close(file) == 0 &&
          setenv("OPENSSL_CONF", path, 1) == 0;
-    SSL_CTX *ctx = ok ? cinch_accel_ssl_ctx(TLS_client_method(), 1) : NULL;
+    SSL_CTX *ctx = ok ? cinch_accel_ssl_ctx(TLS_client_method(), 0) : NULL;
     (void)unlink(path);
     SSL_CTX_free(ctx);
     return ok;
@@ -340,7 +340,7 @@ static int make_connections(CONF_IMODULE *module, const CONF *config)
 {
     (void)module;
     (void)config;
-    SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method(), 1);
+    SSL_CTX *ctx = cinch_accel_ssl_ctx(TLS_client_method(), 0);
     SSL_CTX_free(ctx);
     inside = ctx != NULL;
     return 1;
