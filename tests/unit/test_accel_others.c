@@ -317,6 +317,13 @@ static int configure(const char *sections)
     return ok;
 }
 
+/* Nothing of ours is used, whatever is configured. */
+static int is_off(const char *keys)
+{
+    return strstr(keys, "for 3.0") != NULL || strstr(keys, "built without") != NULL ||
+           strstr(keys, "CINCH_ACCEL") != NULL;
+}
+
 static int without_default(void)
 {
     if (!configure("openssl_conf = all\n[all]\nproviders = some\n"
@@ -325,7 +332,8 @@ static int without_default(void)
     EVP_CIPHER *cipher = cinch_accel_fetch("AES-128-GCM");
     EVP_CIPHER_free(cipher);
     /* Who takes AES-GCM out of a process does not get it back from us. */
-    return cipher != NULL || has_keys() || strstr(cinch_version_keys(), "providers") == NULL;
+    return cipher != NULL || has_keys() ||
+           (strstr(cinch_version_keys(), "providers") == NULL && !is_off(cinch_version_keys()));
 }
 
 static void providers_that_are_not_loaded_are_not_replaced(void **state)
