@@ -1,6 +1,7 @@
 /* The library context of clients without a key: it can do what the default one can, and is not used where it could not. */
 #include "accel/accel.h"
 #include "accel/own.h"
+#include "empty_provider.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -197,28 +198,13 @@ static void test_same_certificates(void **state)
     EVP_PKEY_free(signer);
 }
 
-/* A provider that has nothing but a name. */
-static int start_empty(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
-                       const OSSL_DISPATCH **out, void **context)
-{
-    static const OSSL_DISPATCH none[] = {{0, NULL}};
-    static char nothing;
-
-    (void)handle;
-    (void)in;
-    *out = none;
-    *context = &nothing;
-    return 1;
-}
-
 /* What a program loads may be where its keys and its random numbers are. */
 static void test_other_providers(void **state)
 {
     (void)state;
     need_own();
     OSSL_LIB_CTX *before = cinch_own_context();
-    assert_int_equal(OSSL_PROVIDER_add_builtin(NULL, "token", start_empty), 1);
-    OSSL_PROVIDER *token = OSSL_PROVIDER_try_load(NULL, "token", 1);
+    OSSL_PROVIDER *token = empty_provider_load("token");
     assert_non_null(token);
     assert_null(cinch_own_context());
     OSSL_PROVIDER_unload(token);
