@@ -118,24 +118,23 @@ static const OSSL_PARAM *describes(void *provider)
     return known;
 }
 
-/* OpenSSL casts each back to the type that goes with its number. */
-#define FUNCTION(f) ((void (*)(void))(f))
 #define CIPHER(bits)                                                                               \
     {                                                                                              \
-        {OSSL_FUNC_CIPHER_NEWCTX, FUNCTION(new_##bits)},                                           \
-            {OSSL_FUNC_CIPHER_FREECTX, FUNCTION(cinch_gcm_free)},                                  \
-            {OSSL_FUNC_CIPHER_DUPCTX, FUNCTION(cinch_gcm_dup)},                                    \
-            {OSSL_FUNC_CIPHER_ENCRYPT_INIT, FUNCTION(cinch_gcm_encrypt_init)},                     \
-            {OSSL_FUNC_CIPHER_DECRYPT_INIT, FUNCTION(cinch_gcm_decrypt_init)},                     \
-            {OSSL_FUNC_CIPHER_UPDATE, FUNCTION(cinch_gcm_update)},                                 \
-            {OSSL_FUNC_CIPHER_FINAL, FUNCTION(cinch_gcm_final)},                                   \
-            {OSSL_FUNC_CIPHER_CIPHER, FUNCTION(cinch_gcm_cipher)},                                 \
-            {OSSL_FUNC_CIPHER_GET_PARAMS, FUNCTION(describe_##bits)},                              \
-            {OSSL_FUNC_CIPHER_GETTABLE_PARAMS, FUNCTION(describes)},                               \
-            {OSSL_FUNC_CIPHER_GET_CTX_PARAMS, FUNCTION(cinch_gcm_get_params)},                     \
-            {OSSL_FUNC_CIPHER_GETTABLE_CTX_PARAMS, FUNCTION(cinch_gcm_gettable)},                  \
-            {OSSL_FUNC_CIPHER_SET_CTX_PARAMS, FUNCTION(cinch_gcm_set_params)},                     \
-            {OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS, FUNCTION(cinch_gcm_settable)}, {0, NULL},       \
+        {OSSL_FUNC_CIPHER_NEWCTX, CINCH_PROVIDER_FUNCTION(new_##bits)},                            \
+            {OSSL_FUNC_CIPHER_FREECTX, CINCH_PROVIDER_FUNCTION(cinch_gcm_free)},                   \
+            {OSSL_FUNC_CIPHER_DUPCTX, CINCH_PROVIDER_FUNCTION(cinch_gcm_dup)},                     \
+            {OSSL_FUNC_CIPHER_ENCRYPT_INIT, CINCH_PROVIDER_FUNCTION(cinch_gcm_encrypt_init)},      \
+            {OSSL_FUNC_CIPHER_DECRYPT_INIT, CINCH_PROVIDER_FUNCTION(cinch_gcm_decrypt_init)},      \
+            {OSSL_FUNC_CIPHER_UPDATE, CINCH_PROVIDER_FUNCTION(cinch_gcm_update)},                  \
+            {OSSL_FUNC_CIPHER_FINAL, CINCH_PROVIDER_FUNCTION(cinch_gcm_final)},                    \
+            {OSSL_FUNC_CIPHER_CIPHER, CINCH_PROVIDER_FUNCTION(cinch_gcm_cipher)},                  \
+            {OSSL_FUNC_CIPHER_GET_PARAMS, CINCH_PROVIDER_FUNCTION(describe_##bits)},               \
+            {OSSL_FUNC_CIPHER_GETTABLE_PARAMS, CINCH_PROVIDER_FUNCTION(describes)},                \
+            {OSSL_FUNC_CIPHER_GET_CTX_PARAMS, CINCH_PROVIDER_FUNCTION(cinch_gcm_get_params)},      \
+            {OSSL_FUNC_CIPHER_GETTABLE_CTX_PARAMS, CINCH_PROVIDER_FUNCTION(cinch_gcm_gettable)},   \
+            {OSSL_FUNC_CIPHER_SET_CTX_PARAMS, CINCH_PROVIDER_FUNCTION(cinch_gcm_set_params)},      \
+            {OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS, CINCH_PROVIDER_FUNCTION(cinch_gcm_settable)},   \
+            {0, NULL},                                                                             \
     }
 
 static const OSSL_DISPATCH aes_128_gcm[] = CIPHER(128);

@@ -215,17 +215,14 @@ static const OSSL_PARAM *no_params(void *context, void *provider)
     return none;
 }
 
-/* OpenSSL casts each back to the type that goes with its number. */
-#define FUNCTION(f) ((void (*)(void))(f))
-
 #define FUNCTIONS(derive)                                                                          \
     {                                                                                              \
-        {OSSL_FUNC_KDF_NEWCTX, FUNCTION(new_context)},                                             \
-            {OSSL_FUNC_KDF_FREECTX, FUNCTION(free_context)},                                       \
-            {OSSL_FUNC_KDF_RESET, FUNCTION(free_context)},                                         \
-            {OSSL_FUNC_KDF_DERIVE, FUNCTION(derive)},                                              \
-            {OSSL_FUNC_KDF_SET_CTX_PARAMS, FUNCTION(refuse_params)},                               \
-            {OSSL_FUNC_KDF_SETTABLE_CTX_PARAMS, FUNCTION(no_params)}, {0, NULL},                   \
+        {OSSL_FUNC_KDF_NEWCTX, CINCH_PROVIDER_FUNCTION(new_context)},                              \
+            {OSSL_FUNC_KDF_FREECTX, CINCH_PROVIDER_FUNCTION(free_context)},                        \
+            {OSSL_FUNC_KDF_RESET, CINCH_PROVIDER_FUNCTION(free_context)},                          \
+            {OSSL_FUNC_KDF_DERIVE, CINCH_PROVIDER_FUNCTION(derive)},                               \
+            {OSSL_FUNC_KDF_SET_CTX_PARAMS, CINCH_PROVIDER_FUNCTION(refuse_params)},                \
+            {OSSL_FUNC_KDF_SETTABLE_CTX_PARAMS, CINCH_PROVIDER_FUNCTION(no_params)}, {0, NULL},    \
     }
 
 static const OSSL_DISPATCH tls_1_3[] = FUNCTIONS(derive_1_3);

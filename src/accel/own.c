@@ -126,8 +126,8 @@ static int start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const 
                  void **context)
 {
     static const OSSL_DISPATCH functions[] = {
-        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query},
-        {OSSL_FUNC_PROVIDER_GET_CAPABILITIES, (void (*)(void))capabilities},
+        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, CINCH_PROVIDER_FUNCTION(query)},
+        {OSSL_FUNC_PROVIDER_GET_CAPABILITIES, CINCH_PROVIDER_FUNCTION(capabilities)},
         {0, NULL},
     };
 
@@ -166,9 +166,12 @@ static int reads_more(void)
     long line = 0;
     int more = 0;
 
-    if (file == NULL || conf == NULL) {
+    if (file == NULL || conf == NULL ||
+        (file[0] != 0 && NCONF_load(conf, file, &line) != 1 &&
+         cinch_openssl_out_of_memory(ERR_peek_last_error()))) {
         more = -1;
-    } else if (file[0] != 0 && NCONF_load(conf, file, &line) == 1) {
+    } else {
+        /* NULL where there is no such file, as for OpenSSL itself. */
         const char *section = NCONF_get_string(conf, NULL, "openssl_conf");
 
         for (size_t i = 0; section != NULL && names[i] != NULL; i++)

@@ -69,16 +69,13 @@ static const OSSL_PARAM *tells(void *provider)
     return known;
 }
 
-/* OpenSSL casts each back to the type that goes with its number. */
-#define FUNCTION(f) ((void (*)(void))(f))
-
 static int start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
                  void **context)
 {
     static const OSSL_DISPATCH functions[] = {
-        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, FUNCTION(query)},
-        {OSSL_FUNC_PROVIDER_GET_PARAMS, FUNCTION(tell)},
-        {OSSL_FUNC_PROVIDER_GETTABLE_PARAMS, FUNCTION(tells)},
+        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, CINCH_PROVIDER_FUNCTION(query)},
+        {OSSL_FUNC_PROVIDER_GET_PARAMS, CINCH_PROVIDER_FUNCTION(tell)},
+        {OSSL_FUNC_PROVIDER_GETTABLE_PARAMS, CINCH_PROVIDER_FUNCTION(tells)},
         {0, NULL},
     };
 

@@ -14,6 +14,9 @@
  */
 extern char cinch_provider_properties[48];
 
+/* For the tables: OpenSSL casts each back to the type that goes with its number. */
+#define CINCH_PROVIDER_FUNCTION(f) ((void (*)(void))(f))
+
 #define CINCH_PROVIDER_QUERY 64
 
 /*
